@@ -1,0 +1,2 @@
+//! `ultra-operator`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `ultra-service`.
+fn main() {}

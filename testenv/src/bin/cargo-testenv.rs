@@ -1,0 +1,2 @@
+//! `cargo testenv`.
+fn main() {}
