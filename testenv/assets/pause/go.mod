@@ -1,0 +1,3 @@
+module ultra.dev/testenv/pause
+
+go 1.26.0

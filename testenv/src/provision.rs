@@ -1,0 +1,76 @@
+//! Provisioning: detect what is there, fetch or build what is missing, verify it, keep it in the cache.
+//!
+//! Every step is safe to run twice at once (a lock per artefact) and to interrupt (artefacts appear whole or not at
+//! all), and is silent when there is nothing to do.
+
+mod artefact;
+mod assets;
+mod engine;
+mod error;
+mod external;
+mod go;
+mod images;
+mod kubernetes;
+mod progress;
+mod workspace;
+
+use std::path::PathBuf;
+
+use nix::sys::statvfs::statvfs;
+
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use images::Image;
+pub use kubernetes::KubernetesBinaries;
+pub use progress::{Progress, Step};
+
+use crate::cache_dir::{CacheDir, CacheLock};
+
+/// Makes the parts that a run needs, out of what the machine has.
+#[derive(Debug, Clone)]
+pub struct Provisioner {
+    cache: CacheDir,
+    progress: Progress,
+}
+
+impl Provisioner {
+    /// A provisioner that keeps its artefacts in `cache` and tells `progress` what it makes.
+    pub fn new(cache: CacheDir, progress: Progress) -> Self {
+        Self { cache, progress }
+    }
+
+    /// Waits for the lock on one artefact, and says so when another process is making it.
+    async fn lock(&self, name: &str, artefact: &str) -> Result<CacheLock> {
+        let waiting = format!("{artefact}: waiting for");
+        let tell = |holder| {
+            self.progress
+                .say(format!("{waiting} {holder}, which provisions it too"))
+        };
+        let locked = self.cache.lock(name, tell).await;
+        locked.map_err(|error| Error::file("locking the cache", self.cache.path(), error))
+    }
+
+    /// Where the output of a step's programs goes.
+    fn log(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.folder("logs")?.join(format!("{name}.log")))
+    }
+
+    /// A folder below the cache, created if need be.
+    fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.cache.path().join(name);
+        self.cache
+            .folder(name)
+            .map_err(|error| Error::file("preparing the cache", &path, error))
+    }
+
+    /// Refuses a step early when the cache's disk has no room for it.
+    fn require_space(&self, step: &str, megabytes: u64) -> Result<()> {
+        let folder = self.cache.path();
+        let stat = statvfs(folder).map_err(|error| Error::file(step, folder, error.into()))?;
+        let free = u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()) / 1_000_000;
+        match free >= megabytes {
+            true => Ok(()),
+            false => Err(Error::disk_full(step, folder, megabytes)),
+        }
+    }
+}
