@@ -2,7 +2,7 @@
 //!
 //! The engine belongs to the machine, not to a run: what is installed and started here stays up.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -90,19 +90,24 @@ impl Engine {
             .list_networks(None::<bollard::query_parameters::ListNetworksOptions>)
             .await
             .map_err(|error| self.error(action, &error))?;
-        networks
+        let configurations: Vec<_> = networks
             .into_iter()
             .filter(|network| matches!(network.name.as_deref(), Some("bridge" | "podman")))
             .filter_map(|network| network.ipam?.config)
             .flatten()
-            .filter_map(|config| config.gateway?.parse().ok())
-            .find(IpAddr::is_ipv4)
-            .ok_or_else(|| {
-                self.error(
-                    action,
-                    &"it has no network `bridge` or `podman` with an IPv4 gateway",
-                )
-            })
+            .collect();
+        let told = configurations
+            .iter()
+            .filter_map(|config| config.gateway.as_deref()?.parse().ok());
+        let routed = configurations
+            .iter()
+            .filter_map(|config| address_towards(config.subnet.as_deref()?));
+        told.chain(routed).find(IpAddr::is_ipv4).ok_or_else(|| {
+            self.error(
+                action,
+                &"it has no network `bridge` or `podman` with an IPv4 gateway",
+            )
+        })
     }
 
     /// A request's failure in the words of [`Error`].
@@ -198,6 +203,22 @@ impl Provisioner {
     }
 }
 
+/// This machine's own address on a network, which older engines do not tell: the one its routes would send from.
+fn address_towards(subnet: &str) -> Option<IpAddr> {
+    let (network, bits) = subnet.split_once('/')?;
+    let network: Ipv4Addr = network.parse().ok()?;
+    let mask = u32::MAX
+        .checked_shl(32_u32.checked_sub(bits.parse().ok()?)?)
+        .unwrap_or(0);
+    // Connecting a datagram socket sends nothing.
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::from(network.to_bits() | 2), 9)).ok()?;
+    match socket.local_addr().ok()?.ip() {
+        IpAddr::V4(address) if address.to_bits() & mask == network.to_bits() & mask => Some(address.into()),
+        _ => None,
+    }
+}
+
 /// Starts the daemon by the machine's service manager, or, where there is none, in a session of its own, so that no
 /// signal meant for this run reaches it.
 fn spawn_daemon(log: &Path) -> Result<tokio::process::Child> {
@@ -270,4 +291,16 @@ pub(crate) fn which(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machines_address_on_a_network_comes_from_its_routes() {
+        assert!(address_towards("127.0.0.0/8").is_some_and(|address| address.is_loopback()));
+        assert_eq!(address_towards("192.0.2.0/24"), None);
+        assert_eq!(address_towards("not a network"), None);
+    }
 }

@@ -131,9 +131,12 @@ impl Engine {
     async fn output_of(&self, image: &str, command: &[String]) -> Result<String> {
         let action = format!("run {} in {image}", command.join(" "));
         let failed = |error: bollard::errors::Error| self.error(&action, &error);
+        let (program, arguments) = command.split_at(1.min(command.len()));
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
-            cmd: Some(command.to_vec()),
+            // The image's own entrypoint may want an environment.
+            entrypoint: Some(program.to_vec()),
+            cmd: Some(arguments.to_vec()),
             host_config: Some(HostConfig {
                 auto_remove: Some(true),
                 network_mode: Some("none".to_owned()),
@@ -159,6 +162,14 @@ impl Engine {
             .await
             .map_err(failed)?;
         let said: Vec<LogOutput> = attached.output.try_collect().await.map_err(failed)?;
+        // Until the container is gone, its image cannot be removed; one that is gone already is unknown here.
+        let removed = query::WaitContainerOptionsBuilder::default()
+            .condition("removed")
+            .build();
+        docker
+            .wait_container(&container, Some(removed))
+            .for_each(|_| async {})
+            .await;
         Ok(said.iter().map(ToString::to_string).collect())
     }
 

@@ -65,7 +65,7 @@ fn parts(image: &Image) -> (&'static ImageAssets, GoProgram, Option<Verify>) {
     match image {
         Image::CoreDns => {
             let verify = Verify {
-                command: vec!["-version".to_owned()],
+                command: ["/coredns", "-version"].map(str::to_owned).to_vec(),
                 says: format!("CoreDNS-{COREDNS_VERSION}"),
             };
             (

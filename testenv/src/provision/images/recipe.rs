@@ -9,7 +9,7 @@ use crate::provision::assets::ImageAssets;
 use crate::provision::error::{Error, Result};
 
 /// Raised when the builder itself changes what it makes of an unchanged recipe.
-const BUILDER_GENERATION: &str = "1";
+const BUILDER_GENERATION: &str = "2";
 
 /// What an image is made of. `{version}` in the file stands for the image's version.
 #[derive(Debug, Deserialize)]

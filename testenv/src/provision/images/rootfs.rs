@@ -68,11 +68,15 @@ impl RootFs {
         path: &Path,
         wanted: &dyn Fn(&Path) -> bool,
     ) -> io::Result<()> {
-        if !wanted(path) || self.entries.contains_key(path) {
+        if !wanted(path) {
             return Ok(());
         }
         let absolute = staging.join(path);
         let metadata = fs::symlink_metadata(&absolute)?;
+        // A folder may be here only as the parent of something else, so it is walked again; all else is added once.
+        if !metadata.is_dir() && self.entries.contains_key(path) {
+            return Ok(());
+        }
         let mode = metadata.permissions().mode() & 0o7777;
         if metadata.is_symlink() {
             let target = fs::read_link(&absolute)?;
@@ -241,6 +245,22 @@ mod tests {
                 "usr/lib/libx.so.5"
             ]
         );
+    }
+
+    #[test]
+    fn a_folder_is_whole_although_one_of_its_files_came_first() {
+        let staging = tempfile::tempdir().unwrap();
+        fs::create_dir(staging.path().join("zones")).unwrap();
+        for name in ["Berlin", "Oslo"] {
+            fs::write(staging.path().join("zones").join(name), name).unwrap();
+        }
+        let mut rootfs = RootFs::default();
+        for path in ["zones/Oslo", "zones"] {
+            rootfs
+                .add_staged(staging.path(), Path::new(path), &|_| true)
+                .unwrap();
+        }
+        assert!(rootfs.entries.contains_key(Path::new("zones/Berlin")));
     }
 
     #[test]
