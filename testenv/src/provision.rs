@@ -19,8 +19,10 @@ use std::path::PathBuf;
 use nix::sys::statvfs::statvfs;
 
 pub use engine::Engine;
+pub(crate) use engine::which;
 pub use error::{Error, Result};
 pub use images::Image;
+pub(crate) use images::has_mirror;
 pub use kubernetes::KubernetesBinaries;
 pub use progress::{Progress, Step};
 
@@ -66,11 +68,18 @@ impl Provisioner {
     /// Refuses a step early when the cache's disk has no room for it.
     fn require_space(&self, step: &str, megabytes: u64) -> Result<()> {
         let folder = self.cache.path();
-        let stat = statvfs(folder).map_err(|error| Error::file(step, folder, error.into()))?;
-        let free = u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()) / 1_000_000;
+        let free = self
+            .free_megabytes()
+            .map_err(|error| Error::file(step, folder, error))?;
         match free >= megabytes {
             true => Ok(()),
             false => Err(Error::disk_full(step, folder, megabytes)),
         }
+    }
+
+    /// How much room the cache's disk has.
+    pub(crate) fn free_megabytes(&self) -> std::io::Result<u64> {
+        let stat = statvfs(self.cache.path())?;
+        Ok(u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()) / 1_000_000)
     }
 }

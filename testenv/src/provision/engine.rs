@@ -127,10 +127,9 @@ impl Provisioner {
             Ok(engine) => return Ok(engine),
             Err(absent) => absent,
         };
-        if endpoint_from_env().is_some() {
-            return Err(absent);
+        if let Some(obstacle) = Self::engine_obstacle(&absent) {
+            return Err(obstacle);
         }
-        may_install(&absent)?;
         let _lock = self.lock("engine", "the container engine").await?;
         if let Ok(engine) = Engine::detect().await {
             return Ok(engine);
@@ -139,6 +138,21 @@ impl Provisioner {
             self.install_package().await?;
         }
         self.start_daemon().await
+    }
+
+    /// What stands in the way of [`Provisioner::engine`] where no engine answers; none where it would start one.
+    pub(crate) fn engine_obstacle(absent: &Error) -> Option<Error> {
+        let Error::NoEngine { reason, remedy } = absent else {
+            return None;
+        };
+        let remedy = match endpoint_from_env() {
+            Some(_) => remedy.as_str(),
+            None => obstacle_to_installing()?,
+        };
+        Some(Error::NoEngine {
+            reason: reason.clone(),
+            remedy: remedy.to_owned(),
+        })
     }
 
     async fn install_package(&self) -> Result<()> {
@@ -241,27 +255,15 @@ fn spawn_daemon(log: &Path) -> Result<tokio::process::Child> {
 }
 
 /// Only root may install packages, and only the families of Debian have them under the names that we know.
-fn may_install(absent: &Error) -> Result<()> {
-    let Error::NoEngine { reason, .. } = absent else {
-        return Ok(());
-    };
-    let refuse = |remedy: &str| {
-        Err(Error::NoEngine {
-            reason: reason.clone(),
-            remedy: remedy.to_owned(),
-        })
-    };
+fn obstacle_to_installing() -> Option<&'static str> {
     if !Uid::effective().is_root() {
-        return refuse(
+        return Some(
             "start Docker or Podman, or set DOCKER_HOST, then run again (installing an engine would need root)",
         );
     }
-    if which("apt-get").is_none() && which("dockerd").is_none() {
-        return refuse(
-            "install Docker or Podman by this system's own package manager, start it, then run again",
-        );
-    }
-    Ok(())
+    let installable = which("apt-get").is_some() || which("dockerd").is_some();
+    (!installable)
+        .then_some("install Docker or Podman by this system's own package manager, start it, then run again")
 }
 
 fn endpoint_from_env() -> Option<String> {

@@ -141,7 +141,8 @@ impl Provisioner {
         Ok(source)
     }
 
-    async fn require_go(&self) -> Result<()> {
+    /// Whether Go is here and new enough, in the words of the error that a build would end with.
+    pub(crate) async fn require_go(&self) -> Result<()> {
         let log = self.log("go-build")?;
         // Outside any module: an old Go cannot even read a new go.mod.
         let said = External::new("asking Go for its version", "go", REMEDY, log)
@@ -172,7 +173,7 @@ fn is_new_enough(version: &str, toolchain: &str) -> bool {
     found >= NEEDED || (found >= FETCHES_TOOLCHAINS && !toolchain.starts_with("local"))
 }
 
-fn verified(bin: &Path, program: &GoProgram) -> Option<Built> {
+pub(crate) fn verified(bin: &Path, program: &GoProgram) -> Option<Built> {
     let path = bin.join(program.name);
     let digest = Artefact::at(&path).verified(&program.inputs())?;
     Some(Built { path, digest })

@@ -22,6 +22,11 @@ use super::error::Result;
 use super::{Provisioner, assets};
 use crate::versions::Versions;
 
+/// Whether this machine's apt has an archive that images can be built from.
+pub(crate) fn has_mirror() -> bool {
+    mirror::Mirror::of_this_machine().is_some()
+}
+
 /// An image that tests, `up` or the node need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Image {
@@ -53,6 +58,29 @@ impl Image {
             Self::Pause => "ultra-testenv/pause:1".to_owned(),
             Self::CoreDns => format!("ultra-testenv/coredns:{}", go_image::COREDNS_VERSION),
         }
+    }
+}
+
+impl Image {
+    /// Every image that the four test layers use, in the default versions, quickest first.
+    pub fn all() -> [Self; 7] {
+        let versions = Versions::supported();
+        [
+            Self::Redis(versions.redis.default.clone()),
+            Self::Postgres(versions.postgres.default.clone()),
+            Self::Pause,
+            Self::CoreDns,
+            Self::Node,
+            Self::Service,
+            Self::Operator,
+        ]
+    }
+}
+
+impl Engine {
+    /// Whether the engine has the image, however old.
+    pub async fn has_image(&self, image: &Image) -> Result<bool> {
+        Ok(self.origin(&image.reference()).await? != Origin::Absent)
     }
 }
 

@@ -8,7 +8,7 @@ use super::Provisioner;
 use super::artefact::identity_of;
 use super::assets;
 use super::error::{Error, Result};
-use super::go::{Built, GoProgram};
+use super::go::{Built, GoProgram, verified};
 use crate::versions::Versions;
 
 const STRIPPED: &str = "-s -w";
@@ -84,13 +84,26 @@ impl Provisioner {
     }
 }
 
+impl Provisioner {
+    /// The programs that [`Provisioner::kubernetes`] would have to build.
+    pub fn missing_kubernetes_programs(&self) -> Vec<&'static str> {
+        let bin = self.cache.path().join(cache_folder()).join("bin");
+        let provided = |name| matches!(from_kubebuilder(name), Ok(Some(_)));
+        programs()
+            .iter()
+            .filter(|program| !provided(program.name) && verified(&bin, program).is_none())
+            .map(|program| program.name)
+            .collect()
+    }
+}
+
 /// Where the programs lie, relative to the cache folder.
-pub(crate) fn cache_folder() -> String {
+fn cache_folder() -> String {
     format!("kubernetes/{}", Versions::supported().kubernetes.default)
 }
 
 /// Every program's name.
-pub(crate) fn program_names() -> Vec<&'static str> {
+fn program_names() -> Vec<&'static str> {
     programs().iter().map(|program| program.name).collect()
 }
 
