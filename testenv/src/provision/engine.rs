@@ -20,6 +20,8 @@ const DAEMON_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const DAEMON_SOCKET: &str = "/var/run/docker.sock";
 const PACKAGE: &str = "docker.io";
 const PACKAGE_SPACE_MB: u64 = 400;
+/// The largest image, while it is built.
+const IMAGE_SPACE_MB: u64 = 1500;
 const REMEDY: &str =
     "start Docker or Podman, or set DOCKER_HOST to an engine that you may use, then run again";
 
@@ -57,7 +59,7 @@ impl Engine {
     }
 
     async fn connect(endpoint: &str) -> Result<Self, String> {
-        let docker = Docker::connect_with_host(endpoint).map_err(|error| error.to_string())?;
+        let docker = Docker::connect_with_host(endpoint).map_err(|error| root_cause(&error))?;
         let negotiated = tokio::time::timeout(PING_TIMEOUT, async {
             docker.ping().await?;
             docker.negotiate_version().await
@@ -67,7 +69,7 @@ impl Engine {
                 docker,
                 endpoint: endpoint.to_owned(),
             }),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(error)) => Err(root_cause(&error)),
             Err(_) => Err(format!("no answer in {} s", PING_TIMEOUT.as_secs())),
         }
     }
@@ -112,10 +114,14 @@ impl Engine {
 
     /// A request's failure in the words of [`Error`].
     pub(crate) fn error(&self, action: &str, reason: &dyn std::fmt::Display) -> Error {
+        let reason = reason.to_string();
+        if reason.contains("no space left on device") {
+            return Error::disk_full(action, Path::new("the engine's own data folder"), IMAGE_SPACE_MB);
+        }
         Error::Engine {
             endpoint: self.endpoint.clone(),
             action: action.to_owned(),
-            reason: reason.to_string(),
+            reason,
         }
     }
 }
@@ -264,6 +270,15 @@ fn obstacle_to_installing() -> Option<&'static str> {
     let installable = which("apt-get").is_some() || which("dockerd").is_some();
     (!installable)
         .then_some("install Docker or Podman by this system's own package manager, start it, then run again")
+}
+
+/// The innermost reason, which alone tells a refused connection from a forbidden one.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 fn endpoint_from_env() -> Option<String> {

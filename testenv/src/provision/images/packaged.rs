@@ -15,8 +15,6 @@ use crate::provision::assets::ImageAssets;
 use crate::provision::engine::Engine;
 use crate::provision::error::{Error, Result};
 
-/// The packages, the staging folder and the archive of the largest image.
-const SPACE_MB: u64 = 1500;
 const STEP: &str = "building an image from packages";
 
 /// An image that its recipe describes.
@@ -55,7 +53,7 @@ impl Provisioner {
         let recipe = Recipe::parse(image.name, image.assets, &image.version)?;
         let suite = recipe.suite(&image.reference, &image.version)?;
         let work = self.folder(&format!("work/{}-{}", image.name, image.version))?;
-        self.require_space(STEP, SPACE_MB)?;
+        self.require_space(STEP, recipe.space_mb)?;
         let apt = PrivateApt::open(self, suite).await?;
         let packages = work.join("packages");
         fs::create_dir_all(&packages).map_err(|error| Error::file(STEP, &packages, error))?;

@@ -17,6 +17,8 @@ const BUILDER_GENERATION: &str = "2";
 pub(crate) struct Recipe {
     /// Which suite of the distribution has which version of the image.
     pub(crate) suites: BTreeMap<String, String>,
+    /// What packages, unpacked files and archive take while the image is built.
+    pub(crate) space_mb: u64,
     /// The packages, whose dependencies come with them.
     pub(crate) packages: Vec<String>,
     /// Dependencies that nothing kept here uses: they are not downloaded.
