@@ -1,10 +1,12 @@
 //! Runs the programs that provisioning stands on (apt, dpkg, go, cargo) and turns their failures into one line.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::error::{Error, Result};
 
@@ -23,7 +25,11 @@ impl External {
     /// `step` says what is being done; `remedy` how to get the tool when it is missing; everything it says goes to `log`.
     pub(crate) fn new(step: &str, tool: &str, remedy: &'static str, log: PathBuf) -> Self {
         let mut command = tokio::process::Command::new(tool);
-        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         Self {
             step: step.to_owned(),
             tool: tool.to_owned(),
@@ -57,8 +63,8 @@ impl External {
 
     /// Runs it to its end and returns its standard output.
     pub(crate) async fn run(mut self) -> Result<String> {
-        let output = match self.command.output().await {
-            Ok(output) => output,
+        let mut child = match self.command.spawn() {
+            Ok(child) => child,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Error::MissingTool {
                     tool: self.tool,
@@ -67,25 +73,31 @@ impl External {
             }
             Err(error) => return Err(Error::file(&self.step, Path::new(&self.tool), error)),
         };
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        self.append_to_log(&stdout, &stderr);
-        if output.status.success() {
+        let mut log = self.open_log();
+        let (mut stdout, mut stderr) = (String::new(), Vec::new());
+        let read = tokio::try_join!(
+            read(child.stdout.take(), &mut stdout),
+            copy(child.stderr.take(), &mut stderr, log.as_mut()),
+            child.wait(),
+        );
+        let ((), (), status) = read.map_err(|error| Error::file(&self.step, Path::new(&self.tool), error))?;
+        if status.success() {
             return Ok(stdout);
         }
-        Err(self.explain(&format!("{stdout}\n{stderr}")))
+        if let Some(log) = &mut log {
+            let _ = log.write_all(stdout.as_bytes());
+        }
+        Err(self.explain(&format!("{stdout}\n{}", String::from_utf8_lossy(&stderr))))
     }
 
-    fn append_to_log(&self, stdout: &str, stderr: &str) {
-        let written = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .and_then(|mut file| write!(file, "$ {:?}\n{stdout}{stderr}", self.command.as_std()));
-        // A log that cannot be written must not hide the program's own failure.
-        if let Err(error) = written {
-            tracing::debug!(log = %self.log.display(), %error, "cannot write the provisioning log");
-        }
+    /// A log that cannot be written must not hide the program's own failure.
+    fn open_log(&self) -> Option<File> {
+        let opened = OpenOptions::new().create(true).append(true).open(&self.log);
+        let mut log = opened
+            .inspect_err(|error| tracing::debug!(log = %self.log.display(), %error, "cannot write the log"))
+            .ok()?;
+        writeln!(log, "$ {:?}", self.command.as_std()).ok()?;
+        Some(log)
     }
 
     fn explain(self, said: &str) -> Error {
@@ -105,6 +117,33 @@ impl External {
                 reason,
                 log: self.log,
             },
+        }
+    }
+}
+
+async fn read(stdout: Option<impl AsyncRead + Unpin>, text: &mut String) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    if let Some(mut stdout) = stdout {
+        stdout.read_to_end(&mut bytes).await?;
+    }
+    text.push_str(&String::from_utf8_lossy(&bytes));
+    Ok(())
+}
+
+/// Into the log as it comes, so that a person can follow a long step there.
+async fn copy(
+    stderr: Option<impl AsyncRead + Unpin>,
+    bytes: &mut Vec<u8>,
+    mut log: Option<&mut File>,
+) -> io::Result<()> {
+    let Some(mut stderr) = stderr else { return Ok(()) };
+    loop {
+        let begin = bytes.len();
+        if stderr.read_buf(bytes).await? == 0 {
+            return Ok(());
+        }
+        if let Some(log) = &mut log {
+            let _ = log.write_all(&bytes[begin..]);
         }
     }
 }
