@@ -1,0 +1,132 @@
+//! The contract with the service: which variables its container gets, and from where.
+
+use super::volume;
+use crate::{
+    names,
+    validate::{Cache, Database, UrlSecret, Validated},
+};
+use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The port that the service listens on.
+pub const PORT: i32 = 8080;
+/// Where the service's file is mounted.
+pub(super) const CONFIG_DIR: &str = "/etc/ultra";
+/// The service's file.
+pub(super) const CONFIG_FILE: &str = "config.yaml";
+/// The key of a connection URL in the Secret of a built-in part.
+pub(super) const URI: &str = "uri";
+
+/// A request may take longer than the panel's deadline by this, to write its answer.
+const ANSWER_MARGIN: Duration = Duration::from_secs(30);
+
+/// The variables that hold no secret.
+pub(super) fn variables(ultra: &Validated) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([
+        ("ULTRA_PROFILE", ultra.profile.to_string()),
+        ("ULTRA_MODE", ultra.mode.to_string()),
+        ("ULTRA_LISTEN", format!("0.0.0.0:{PORT}")),
+        ("ULTRA_DATA_DIR", volume::DATA_DIR.to_owned()),
+        ("ULTRA_LOG_FORMAT", "json".to_owned()),
+        ("ULTRA_DATABASE_MIGRATE", "auto".to_owned()),
+        ("ULTRA_HTTP_DRAIN_TIMEOUT", format!("{}s", ultra.drain_seconds)),
+    ]);
+    if let Some(panel) = &ultra.panel {
+        variables.insert("ULTRA_CONFIG_FILE", format!("{CONFIG_DIR}/{CONFIG_FILE}"));
+        if let Some(deadline) = panel.deadline {
+            // The service refuses a request timeout that would cut the panel's own deadline short.
+            variables.insert(
+                "ULTRA_HTTP_REQUEST_TIMEOUT",
+                duration(Duration::from(deadline) + ANSWER_MARGIN),
+            );
+        }
+    }
+    // What the owner sets wins over what only follows from another field.
+    variables.retain(|name, _| ultra.env.iter().all(|variable| variable.name != *name));
+    variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// The service's variables as its container declares them.
+pub(super) fn container_env(
+    ultra: &Validated,
+    config_map: &str,
+    variables: &BTreeMap<String, String>,
+) -> Vec<EnvVar> {
+    let configured = variables
+        .keys()
+        .filter(|key| *key != CONFIG_FILE)
+        .map(|name| from_config_map(name, config_map));
+    let database = match &ultra.database {
+        Database::Builtin(_) => from_secret("DATABASE_URL", &names::postgres(&ultra.name), URI),
+        Database::External(url) => from_url_secret("DATABASE_URL", url),
+    };
+    let cache = match &ultra.cache {
+        Cache::Builtin(_) => Some(from_secret("REDIS_URL", &names::redis(&ultra.name), URI)),
+        Cache::External(url) => Some(from_url_secret("REDIS_URL", url)),
+        Cache::Memory => None,
+    };
+    let extra = ultra.env.iter().map(|variable| EnvVar {
+        name: variable.name.clone(),
+        value: variable.value.clone(),
+        value_from: variable.value_from.clone().map(|source| EnvVarSource {
+            secret_key_ref: source.secret_key_ref,
+            config_map_key_ref: source.config_map_key_ref,
+            ..Default::default()
+        }),
+    });
+    configured.chain([database]).chain(cache).chain(extra).collect()
+}
+
+/// A duration in the grammar that CRD and environment share.
+pub(super) fn duration(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        _ => format!("{}ms", duration.as_millis()),
+    }
+}
+
+fn from_config_map(name: &str, config_map: &str) -> EnvVar {
+    let selector = ConfigMapKeySelector {
+        name: config_map.to_owned(),
+        key: name.to_owned(),
+        optional: None,
+    };
+    sourced(
+        name,
+        EnvVarSource {
+            config_map_key_ref: Some(selector),
+            ..Default::default()
+        },
+    )
+}
+
+fn from_url_secret(name: &str, url: &UrlSecret) -> EnvVar {
+    from_secret(name, &url.reference.name, &url.reference.key)
+}
+
+/// A variable that the kubelet takes from a key of a Secret.
+pub(super) fn from_secret(name: &str, secret: &str, key: &str) -> EnvVar {
+    let selector = SecretKeySelector {
+        name: secret.to_owned(),
+        key: key.to_owned(),
+        optional: None,
+    };
+    sourced(
+        name,
+        EnvVarSource {
+            secret_key_ref: Some(selector),
+            ..Default::default()
+        },
+    )
+}
+
+fn sourced(name: &str, source: EnvVarSource) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value_from: Some(source),
+        value: None,
+    }
+}

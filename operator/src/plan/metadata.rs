@@ -1,0 +1,34 @@
+//! What every object carries: name, labels, owner, and the fingerprint of the plan that it came from.
+
+use super::checksum::fingerprint;
+use crate::{
+    names::{self, Component},
+    validate::Validated,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+
+/// Holds the fingerprint of the plan that an object came from: fields that a new plan no longer names show as a
+/// difference, and an object that differs under an equal fingerprint was changed by someone else.
+pub const PLAN_ANNOTATION: &str = "ultra.dev/plan";
+
+/// The metadata of a child.
+pub(super) fn metadata(ultra: &Validated, name: String, component: Component, version: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(ultra.namespace.clone()),
+        labels: Some(names::labels(&ultra.name, component, version)),
+        owner_references: Some(vec![ultra.owner.clone()]),
+        ..Default::default()
+    }
+}
+
+/// Adds the fingerprint, once the object is whole.
+pub(super) fn sealed<K: Resource + Serialize>(mut object: K) -> K {
+    let fingerprint = fingerprint(&object);
+    object
+        .annotations_mut()
+        .insert(PLAN_ANNOTATION.to_owned(), fingerprint);
+    object
+}
