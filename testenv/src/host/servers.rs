@@ -1,0 +1,84 @@
+//! The Postgres and the Redis of many stacks, or of one: each starts with the first stack that needs it.
+
+use tokio::sync::OnceCell;
+
+use super::{Context, postgres::PostgresServer, redis::RedisServer};
+use crate::Error;
+
+/// At most one server of each kind.
+#[derive(Debug)]
+pub(super) struct Servers {
+    /// Follows the names of containers.
+    suffix: String,
+    /// Whether a server may forget its data when it is stopped.
+    forgetful: bool,
+    postgres: OnceCell<PostgresServer>,
+    redis: OnceCell<RedisServer>,
+}
+
+impl Servers {
+    /// Those that all tests of the run share. Nothing stops them before its end.
+    pub(super) fn shared() -> Self {
+        Self {
+            suffix: String::new(),
+            forgetful: true,
+            postgres: OnceCell::new(),
+            redis: OnceCell::new(),
+        }
+    }
+
+    /// Those of one dedicated stack, which may be stopped and started.
+    pub(super) fn dedicated(stack: u64) -> Self {
+        Self {
+            suffix: format!("-{stack}"),
+            forgetful: false,
+            postgres: OnceCell::new(),
+            redis: OnceCell::new(),
+        }
+    }
+
+    /// The Postgres, started if need be.
+    pub(super) async fn postgres(&self, context: &Context) -> Result<&PostgresServer, Error> {
+        let name = format!("postgres{}", self.suffix);
+        self.postgres
+            .get_or_try_init(|| PostgresServer::start(context, name, self.forgetful))
+            .await
+    }
+
+    /// The Redis, started if need be.
+    pub(super) async fn redis(&self, context: &Context) -> Result<&RedisServer, Error> {
+        let name = format!("redis{}", self.suffix);
+        self.redis
+            .get_or_try_init(|| RedisServer::start(context, name))
+            .await
+    }
+
+    /// The Postgres, if it has started.
+    pub(super) fn started_postgres(&self) -> Option<&PostgresServer> {
+        self.postgres.get()
+    }
+
+    /// The Redis, if it has started.
+    pub(super) fn started_redis(&self) -> Option<&RedisServer> {
+        self.redis.get()
+    }
+
+    /// Removes the containers.
+    pub(super) async fn remove(&self) -> Result<(), Error> {
+        let (postgres, redis) = tokio::join!(
+            async {
+                match self.started_postgres() {
+                    Some(server) => server.container().remove().await,
+                    None => Ok(()),
+                }
+            },
+            async {
+                match self.started_redis() {
+                    Some(server) => server.container().remove().await,
+                    None => Ok(()),
+                }
+            }
+        );
+        postgres.and(redis)
+    }
+}

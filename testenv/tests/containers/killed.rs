@@ -1,0 +1,98 @@
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use ultra_testenv::Stack;
+
+use super::killing::{PrivateHost, eventually};
+
+/// Tells a process of this test that it is the one to be killed.
+const HOLD: &str = "ULTRA_TESTENV_TEST_HOLDS";
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Holds a shared database and a dedicated Redis until it is killed.
+async fn hold() {
+    let shared = Stack::builder().postgres().start().await.unwrap();
+    let _own = Stack::builder().redis().dedicated().start().await.unwrap();
+    println!("holds {}", shared.postgres().url());
+    std::future::pending::<()>().await;
+}
+
+/// A process of the named test that holds a stack of this host.
+fn holder(host: &PrivateHost, test: &str) -> (Child, String) {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env(HOLD, "")
+        .env("ULTRA_TESTENV", host.socket())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines
+        .find_map(|line| line.unwrap().split("holds ").nth(1).map(str::to_owned))
+        .unwrap();
+    (child, url)
+}
+
+#[tokio::test]
+async fn a_client_that_is_killed_leaves_no_database_and_no_container_of_its_own() {
+    if env::var_os(HOLD).is_some() {
+        return hold().await;
+    }
+    let host = PrivateHost::start();
+    let name = "killed::a_client_that_is_killed_leaves_no_database_and_no_container_of_its_own";
+    // This one stays, so that the run does, too.
+    let (mut other, url) = holder(&host, name);
+    let (mut killed, _) = holder(&host, name);
+    assert_eq!(
+        host.containers().await.len(),
+        3,
+        "a shared Postgres and two dedicated Redis"
+    );
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    eventually(DEADLINE, "the killed client's Redis is gone", async || {
+        host.containers().await.len() == 2
+    })
+    .await;
+    let mut observer = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+        .await
+        .unwrap();
+    eventually(DEADLINE, "the killed client's database is gone", async || {
+        let databases: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM pg_database WHERE datname LIKE 'test%'")
+                .fetch_one(&mut observer)
+                .await
+                .unwrap();
+        databases == 1
+    })
+    .await;
+    other.kill().unwrap();
+    other.wait().unwrap();
+    host.expect_nothing_left(DEADLINE).await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_killed_leaves_no_container_no_network_no_process_and_no_folder() {
+    if env::var_os(HOLD).is_some() {
+        return hold().await;
+    }
+    let mut host = PrivateHost::start();
+    let (mut client, _) = holder(
+        &host,
+        "killed::a_host_that_is_killed_leaves_no_container_no_network_no_process_and_no_folder",
+    );
+    assert_eq!(
+        host.containers().await.len(),
+        2,
+        "a shared Postgres and a dedicated Redis"
+    );
+    host.kill();
+    host.expect_nothing_left(DEADLINE).await;
+    client.kill().unwrap();
+    client.wait().unwrap();
+}
