@@ -32,7 +32,7 @@ pub struct Render {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum RenderError {
         source: io::Error,
     },
     /// A document is not what it should be.
-    #[error("{path}: {source}")]
+    #[error("cannot parse {path}")]
     Parse {
         /// The file.
         path: PathBuf,
@@ -78,9 +78,9 @@ pub fn render(arguments: &Render) -> Result<Vec<Value>, RenderError> {
         source,
     })?;
     let (ud, secrets) = parse(&arguments.file, &text)?;
-    let observed = Observed::empty(secrets, FreshPasswords::generate(), Timestamp::now());
+    let observed = Observed::empty(secrets, redacted_passwords(), Timestamp::now());
     let planned = plan(&validate(&ud, &observed, &arguments.images)?);
-    Ok(documents(redacted(planned))?)
+    Ok(documents(readable(planned))?)
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -145,14 +145,20 @@ fn with_data(mut secret: Secret) -> Secret {
     secret
 }
 
-fn redacted(mut planned: Objects<Planned>) -> Objects<Planned> {
-    for value in planned
-        .secrets
-        .iter_mut()
-        .filter_map(|secret| secret.data.as_mut())
-        .flat_map(|data| data.values_mut())
-    {
-        *value = ByteString(b"redacted".to_vec());
+/// No cluster is asked, so no password exists; what is printed can be compared with what was printed before.
+fn redacted_passwords() -> FreshPasswords {
+    FreshPasswords {
+        postgres: "redacted".to_owned(),
+        redis: "redacted".to_owned(),
+    }
+}
+
+/// Secrets as people write them.
+fn readable(mut planned: Objects<Planned>) -> Objects<Planned> {
+    for secret in &mut planned.secrets {
+        let data = secret.data.take().unwrap_or_default().into_iter();
+        let strings = data.map(|(key, value)| (key, String::from_utf8_lossy(&value.0).into_owned()));
+        secret.string_data = Some(strings.collect());
     }
     planned
 }

@@ -24,11 +24,11 @@ pub struct Database {
 #[derive(Clone, Debug, Default, Deserialize, KubeSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.?storage.orValue('') == oldSelf.?storage.orValue('')")
+    validation = Rule::new("has(self.storage) ? has(oldSelf.storage) && self.storage == oldSelf.storage : !has(oldSelf.storage)")
         .message("database.builtin.storage: write the old value again; the size of a volume that exists cannot be changed yet"),
-    validation = Rule::new("self.?storageClassName.orValue('') == oldSelf.?storageClassName.orValue('')")
+    validation = Rule::new("has(self.storageClassName) ? has(oldSelf.storageClassName) && self.storageClassName == oldSelf.storageClassName : !has(oldSelf.storageClassName)")
         .message("database.builtin.storageClassName: write the old value again; a volume stays in its class"),
-    validation = Rule::new("self.?version.orValue('') == oldSelf.?version.orValue('')")
+    validation = Rule::new("has(self.version) ? has(oldSelf.version) && self.version == oldSelf.version : !has(oldSelf.version)")
         .message("database.builtin.version: write the old value again; data of one major version cannot be read by another"),
 )]
 pub struct BuiltinDatabase {

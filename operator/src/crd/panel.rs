@@ -27,12 +27,12 @@ pub struct Panel {
     /// How long an analysis may take, such as 90s or 1m30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+(\\\\.[0-9]+)?(ms|s|m|h))+$') && duration(self) > duration('0s')")
-        .message("panel.deadline: write a duration such as 90s or 1m30s"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('30m')")
+        .message("panel.deadline: write a duration from 100ms to 30m, such as 90s or 1m30s"))]
     pub deadline: Option<Duration>,
 
     /// How many tokens a model may write in one stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self >= 1 && self <= 1000000").message("panel.maxOutputTokens: write a number from 1 to 1000000"))]
+    #[x_kube(validation = Rule::new("self >= 16 && self <= 128000").message("panel.maxOutputTokens: write a number from 16 to 128000"))]
     pub max_output_tokens: Option<i32>,
 }

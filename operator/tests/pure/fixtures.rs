@@ -1,0 +1,78 @@
+//! Every YAML file in `tests/fixtures` and every example, through the real validate and the real plan.
+
+use k8s_openapi::jiff::Timestamp;
+use std::{fs, path::PathBuf};
+use ultra_operator::{
+    cli::render::{documents, parse},
+    image::ImageName,
+    observe::{FreshPasswords, Observed},
+    plan::{Objects, Planned, plan},
+    settings::Images,
+    validate::{Invalid, Validated, validate},
+};
+
+pub(super) struct Fixture {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+impl Fixture {
+    pub(super) fn validated(&self) -> Result<Validated, Invalid> {
+        let (ud, secrets) = parse(self.name.as_ref(), &self.text).expect("the fixture is well formed");
+        let fresh = FreshPasswords {
+            postgres: "postgres-password".into(),
+            redis: "redis-password".into(),
+        };
+        validate(
+            &ud,
+            &Observed::empty(secrets, fresh, Timestamp::UNIX_EPOCH),
+            &images(),
+        )
+    }
+
+    pub(super) fn planned(&self) -> Objects<Planned> {
+        plan(
+            &self
+                .validated()
+                .unwrap_or_else(|invalid| panic!("{}: {invalid}", self.name)),
+        )
+    }
+
+    pub(super) fn children(&self) -> Vec<serde_json::Value> {
+        documents(self.planned()).expect("objects serialize")
+    }
+}
+
+/// Versions of their own, so that a release changes no snapshot.
+fn images() -> Images {
+    Images {
+        service: ImageName::new("ultra-service", "1.2.3"),
+        postgres: ImageName::new("postgres", "17"),
+        redis: ImageName::new("redis", "8"),
+    }
+}
+
+pub(super) fn fixtures() -> Vec<Fixture> {
+    read("tests/fixtures")
+}
+
+pub(super) fn examples() -> Vec<Fixture> {
+    read("../manifests/examples")
+}
+
+fn read(folder: &str) -> Vec<Fixture> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no fixtures");
+    paths
+        .into_iter()
+        .map(|path| Fixture {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            text: fs::read_to_string(&path).unwrap(),
+        })
+        .collect()
+}
