@@ -14,6 +14,7 @@ mod kubernetes;
 mod progress;
 mod workspace;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use nix::sys::statvfs::statvfs;
@@ -26,6 +27,8 @@ pub(crate) use images::has_mirror;
 pub use kubernetes::KubernetesBinaries;
 pub use progress::{Progress, Step};
 
+use external::External;
+
 use crate::cache_dir::{CacheDir, CacheLock};
 
 /// Makes the parts that a run needs, out of what the machine has.
@@ -33,12 +36,36 @@ use crate::cache_dir::{CacheDir, CacheLock};
 pub struct Provisioner {
     cache: CacheDir,
     progress: Progress,
+    /// Where programs are looked for, if not on this process's own `PATH`.
+    search_path: Option<OsString>,
 }
 
 impl Provisioner {
     /// A provisioner that keeps its artefacts in `cache` and tells `progress` what it makes.
     pub fn new(cache: CacheDir, progress: Progress) -> Self {
-        Self { cache, progress }
+        Self {
+            cache,
+            progress,
+            search_path: None,
+        }
+    }
+
+    /// The same provisioner with stand-ins for the programs that it runs.
+    #[cfg(test)]
+    fn with_search_path(self, search_path: impl Into<OsString>) -> Self {
+        Self {
+            search_path: Some(search_path.into()),
+            ..self
+        }
+    }
+
+    /// A program that a step runs, on this provisioner's search path, with its output in the log `log`.
+    fn external(&self, step: &str, tool: &str, remedy: &'static str, log: &str) -> Result<External> {
+        let external = External::new(step, tool, remedy, self.log(log)?);
+        Ok(match &self.search_path {
+            Some(path) => external.env("PATH", path),
+            None => external,
+        })
     }
 
     /// Waits for the lock on one artefact, and says so when another process is making it.

@@ -12,7 +12,6 @@ use nix::unistd::Uid;
 
 use super::Provisioner;
 use super::error::{Error, Result};
-use super::external::External;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
 const DAEMON_START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -180,13 +179,17 @@ impl Provisioner {
     }
 
     async fn apt_get(&self, args: &[&str]) -> Result<String> {
-        let log = self.log("engine-install")?;
-        External::new("installing the container engine", "apt-get", REMEDY, log)
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .needs_space(Path::new("/"), PACKAGE_SPACE_MB)
-            .run()
-            .await
+        self.external(
+            "installing the container engine",
+            "apt-get",
+            REMEDY,
+            "engine-install",
+        )?
+        .args(args)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .needs_space(Path::new("/"), PACKAGE_SPACE_MB)
+        .run()
+        .await
     }
 
     async fn start_daemon(&self) -> Result<Engine> {

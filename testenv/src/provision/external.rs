@@ -174,16 +174,20 @@ const DOWNLOAD_MARKS: [&str; 14] = [
     "failed to download",
 ];
 
+/// What they say when the disk is full.
+const FULL_DISK_MARKS: [&str; 3] = [
+    "no space left on device",
+    "disk quota exceeded",
+    "enough free space",
+];
+
 impl Failure {
     fn of(said: &str) -> Self {
-        if said.contains("No space left on device")
-            || said.contains("Disk quota exceeded")
-            || said.contains("enough free space")
-        {
+        let lower = |line: &str| line.to_lowercase();
+        if FULL_DISK_MARKS.iter().any(|mark| lower(said).contains(mark)) {
             return Self::DiskFull;
         }
         let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-        let lower = |line: &str| line.to_lowercase();
         let network = lines().find(|line| {
             DOWNLOAD_MARKS
                 .iter()

@@ -9,14 +9,11 @@ use super::Provisioner;
 use super::artefact::Artefact;
 use super::assets::GoModule;
 use super::error::{Error, Result};
-use super::external::External;
 
 const NEEDED: (u32, u32) = (1, 26);
 /// From this version on, Go fetches the toolchain that a module asks for, unless it is told not to.
 const FETCHES_TOOLCHAINS: (u32, u32) = (1, 21);
 const REMEDY: &str = "install Go 1.26 or newer and put its bin folder on PATH";
-/// The largest program, with what the compiler keeps in its cache for it.
-const SPACE_MB: u64 = 1500;
 
 /// How one program is built.
 #[derive(Debug, Clone)]
@@ -26,6 +23,8 @@ pub(crate) struct GoProgram {
     pub(crate) package: &'static str,
     pub(crate) tags: &'static str,
     pub(crate) ldflags: String,
+    /// What the program takes, with what the compiler keeps for it.
+    pub(crate) space_mb: u64,
 }
 
 /// A program in the cache.
@@ -106,17 +105,17 @@ impl Provisioner {
 
     async fn go_build(&self, folder: &str, bin: &Path, program: &GoProgram) -> Result<()> {
         let step = format!("building {} from Go modules", program.name);
-        self.require_space(&step, SPACE_MB)?;
+        self.require_space(&step, program.space_mb)?;
         let source = self.write_module(folder, program.module)?;
         let artefact = Artefact::at(bin.join(program.name));
-        External::new(&step, "go", REMEDY, self.log("go-build")?)
+        self.external(&step, "go", REMEDY, "go-build")?
             .args(program.arguments(&artefact.partial()))
             .env("CGO_ENABLED", "0")
             // Flags of the user's own projects are not meant for these.
             .env("GOFLAGS", "")
             .env("GOWORK", "off")
             .current_dir(&source)
-            .needs_space(bin, SPACE_MB)
+            .needs_space(bin, program.space_mb)
             .run()
             .await?;
         let inputs = program.inputs();
@@ -143,9 +142,9 @@ impl Provisioner {
 
     /// Whether Go is here and new enough, in the words of the error that a build would end with.
     pub(crate) async fn require_go(&self) -> Result<()> {
-        let log = self.log("go-build")?;
         // Outside any module: an old Go cannot even read a new go.mod.
-        let said = External::new("asking Go for its version", "go", REMEDY, log)
+        let said = self
+            .external("asking Go for its version", "go", REMEDY, "go-build")?
             .args(["env", "GOVERSION", "GOTOOLCHAIN"])
             .current_dir(Path::new("/"))
             .run()
@@ -185,7 +184,134 @@ fn all_verified(bin: &Path, programs: &[GoProgram]) -> Option<Vec<Built>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+    use crate::cache_dir::CacheDir;
+    use crate::provision::Progress;
+
+    /// Linked, not written: a file that was just written may still be open in another test's child, and is then busy.
+    const FAKE_GO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/provision/testdata/fake-go");
+    static MODULE: GoModule = GoModule {
+        name: "fake",
+        files: &[("go.mod", "module fake\n")],
+    };
+
+    struct Fixture {
+        folder: tempfile::TempDir,
+        provisioner: Provisioner,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let tools = folder.path().join("tools");
+            fs::create_dir(&tools).unwrap();
+            symlink(FAKE_GO, tools.join("go")).unwrap();
+            fs::write(tools.join("content"), "binary").unwrap();
+            let cache = CacheDir::at(folder.path().join("cache")).unwrap();
+            let path = format!("{}:/usr/bin:/bin", tools.display());
+            let provisioner = Provisioner::new(cache, Progress::silent()).with_search_path(path);
+            Self { folder, provisioner }
+        }
+
+        async fn provision(&self) -> Result<Vec<Built>> {
+            self.provisioner
+                .go_programs("fake", &["first", "second"].map(program))
+                .await
+        }
+
+        fn builds(&self) -> String {
+            fs::read_to_string(self.folder.path().join("tools/builds")).unwrap_or_default()
+        }
+
+        fn fail_with(&self, said: &str) {
+            fs::write(self.folder.path().join("tools/failure"), said).unwrap();
+        }
+
+        fn recover(&self) {
+            fs::remove_file(self.folder.path().join("tools/failure")).unwrap();
+        }
+    }
+
+    fn program(name: &'static str) -> GoProgram {
+        GoProgram {
+            name,
+            module: &MODULE,
+            package: ".",
+            tags: "",
+            ldflags: String::new(),
+            space_mb: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_built_is_not_built_again() {
+        let fixture = Fixture::new();
+        let built = fixture.provision().await.unwrap();
+        assert_eq!(fs::read(&built[1].path).unwrap(), b"binary");
+        assert_eq!(fixture.provision().await.unwrap(), built);
+        assert_eq!(fixture.builds(), "first\nsecond\n");
+    }
+
+    #[tokio::test]
+    async fn two_provisioners_at_once_build_once() {
+        let fixture = Fixture::new();
+        let (one, other) = tokio::join!(fixture.provision(), fixture.provision());
+        assert_eq!(one.unwrap(), other.unwrap());
+        assert_eq!(fixture.builds(), "first\nsecond\n");
+    }
+
+    #[tokio::test]
+    async fn a_corrupted_program_is_built_again_and_only_that() {
+        let fixture = Fixture::new();
+        let built = fixture.provision().await.unwrap();
+        fs::write(&built[0].path, "b1nary").unwrap();
+        assert_eq!(fixture.provision().await.unwrap(), built);
+        assert_eq!(fixture.builds(), "first\nsecond\nfirst\n");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_failed_on_the_way_is_resumed_where_it_stopped() {
+        let fixture = Fixture::new();
+        fixture
+            .provisioner
+            .go_programs("fake", &[program("first")])
+            .await
+            .unwrap();
+        fixture.fail_with("go: x@v1: Get \"https://proxy/x\": dial tcp: i/o timeout\n");
+        let error = fixture.provision().await.unwrap_err();
+        assert!(matches!(error, Error::Download { .. }), "{error}");
+        fixture.recover();
+        fixture.provision().await.unwrap();
+        assert_eq!(fixture.builds(), "first\nsecond\nsecond\n");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_in_one_line_that_says_what_to_do() {
+        let fixture = Fixture::new();
+        fixture.fail_with("compile: writing output: write $WORK/x: no space left on device\n");
+        let error = fixture.provision().await.unwrap_err().to_string();
+        assert!(
+            error.starts_with("the disk is full while building first") && !error.contains('\n'),
+            "{error}"
+        );
+        assert!(error.contains("then run again; it resumes"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_go_is_told_with_its_remedy() {
+        let fixture = Fixture::new();
+        let provisioner = fixture.provisioner.clone().with_search_path("/nonexistent");
+        let error = provisioner
+            .go_programs("fake", &[program("first")])
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("`go` is not installed: {REMEDY}, then run again")
+        );
+    }
 
     #[test]
     fn an_old_go_is_refused_unless_it_fetches_its_successor_itself() {

@@ -12,6 +12,8 @@ use super::go::{Built, GoProgram, verified};
 use crate::versions::Versions;
 
 const STRIPPED: &str = "-s -w";
+/// The largest program, with what the compiler keeps for it.
+const SPACE_MB: u64 = 1500;
 const CONTAINERD_TAGS: &str = "no_btrfs,no_devmapper,no_zfs";
 const KUBERNETES_PROGRAMS: [(&str, &str); 6] = [
     ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
@@ -114,6 +116,7 @@ fn programs() -> Vec<GoProgram> {
         package: "go.etcd.io/etcd/server/v3",
         tags: "",
         ldflags: STRIPPED.to_owned(),
+        space_mb: SPACE_MB,
     };
     let ldflags = kubernetes_ldflags(&Versions::supported().kubernetes.default);
     let kubernetes = KUBERNETES_PROGRAMS.map(|(name, package)| GoProgram {
@@ -122,6 +125,7 @@ fn programs() -> Vec<GoProgram> {
         package,
         tags: "",
         ldflags: ldflags.clone(),
+        space_mb: SPACE_MB,
     });
     let containerd = CONTAINERD_PROGRAMS.map(|(name, package)| GoProgram {
         name,
@@ -129,6 +133,7 @@ fn programs() -> Vec<GoProgram> {
         package,
         tags: CONTAINERD_TAGS,
         ldflags: STRIPPED.to_owned(),
+        space_mb: SPACE_MB,
     });
     std::iter::once(etcd)
         .chain(kubernetes)

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Provisioner;
 use super::error::Result;
-use super::external::External;
 
 const REMEDY: &str = "install Rust by rustup and put ~/.cargo/bin on PATH";
 const STATIC: &str = "-C target-feature=+crt-static";
@@ -13,6 +12,7 @@ const STATIC: &str = "-C target-feature=+crt-static";
 const SPACE_MB: u64 = 3000;
 /// A build that has nothing to do ends sooner, and is not worth a line.
 const QUIET: Duration = Duration::from_secs(3);
+const LOG: &str = "cargo-build";
 const PROGRAMS: [&str; 2] = ["ultra-service", "ultra-operator"];
 
 /// The root of Ultra's source tree.
@@ -55,7 +55,7 @@ impl Provisioner {
     pub(crate) async fn static_programs(&self, workspace: &Workspace) -> Result<PathBuf> {
         let triple = self.host_triple().await?;
         let target = workspace.target_folder();
-        let log = self.log("cargo-build")?;
+        let log = self.log(LOG)?;
         let step = "building the static programs of service and operator";
         let mut arguments = ["build", "--release", "--locked", "--target", &triple]
             .map(str::to_owned)
@@ -67,7 +67,8 @@ impl Provisioner {
                 .map(str::to_owned),
         );
         arguments.push("--bins".to_owned());
-        let build = External::new(step, "cargo", REMEDY, log.clone())
+        let build = self
+            .external(step, "cargo", REMEDY, LOG)?
             .args(arguments)
             .env("RUSTFLAGS", STATIC)
             .env("CARGO_TARGET_DIR", &target)
@@ -86,15 +87,11 @@ impl Provisioner {
     }
 
     async fn host_triple(&self) -> Result<String> {
-        let said = External::new(
-            "asking Rust for its target",
-            "rustc",
-            REMEDY,
-            self.log("cargo-build")?,
-        )
-        .args(["--version", "--verbose"])
-        .run()
-        .await?;
+        let said = self
+            .external("asking Rust for its target", "rustc", REMEDY, LOG)?
+            .args(["--version", "--verbose"])
+            .run()
+            .await?;
         let host = said.lines().find_map(|line| line.strip_prefix("host: "));
         Ok(host.unwrap_or_default().to_owned())
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::mirror::Mirror;
 use crate::cache_dir::write_atomically;
 use crate::provision::error::{Error, Result};
-use crate::provision::external::External;
 use crate::provision::{Provisioner, Step};
 
 /// A mirror keeps the packages of an index for longer than this.
@@ -20,7 +19,7 @@ const REMEDY: &str = "on a machine without apt, load the image into the engine i
 #[derive(Debug)]
 pub(crate) struct PrivateApt {
     folder: PathBuf,
-    log: PathBuf,
+    provisioner: Provisioner,
     suite: String,
 }
 
@@ -37,7 +36,7 @@ impl PrivateApt {
         let folder = provisioner.folder(&format!("apt/{suite}"))?;
         let apt = Self {
             folder,
-            log: provisioner.log("apt")?,
+            provisioner: provisioner.clone(),
             suite: suite.to_owned(),
         };
         let _lock = provisioner
@@ -107,20 +106,16 @@ impl PrivateApt {
     }
 
     async fn run(&self, folder: &Path, args: &[&str]) -> Result<String> {
-        External::new(
-            &format!("packages of {}", self.suite),
-            "apt-get",
-            REMEDY,
-            self.log.clone(),
-        )
-        .args(self.options())
-        .args(args)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("LC_ALL", "C.UTF-8")
-        .current_dir(folder)
-        .needs_space(&self.folder, SPACE_MB)
-        .run()
-        .await
+        self.provisioner
+            .external(&format!("packages of {}", self.suite), "apt-get", REMEDY, "apt")?
+            .args(self.options())
+            .args(args)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir(folder)
+            .needs_space(&self.folder, SPACE_MB)
+            .run()
+            .await
     }
 
     fn options(&self) -> Vec<String> {

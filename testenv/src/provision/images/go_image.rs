@@ -15,6 +15,8 @@ use crate::provision::go::GoProgram;
 /// The version that `assets/coredns/go.mod` pins.
 pub(crate) const COREDNS_VERSION: &str = "1.14.1";
 const FOLDER: &str = "kubernetes/images";
+/// CoreDNS, with what the compiler keeps for it.
+const SPACE_MB: u64 = 700;
 
 impl Provisioner {
     pub(crate) async fn go_image(&self, engine: &Engine, image: &Image) -> Result<()> {
@@ -61,6 +63,7 @@ fn parts(image: &Image) -> (&'static ImageAssets, GoProgram, Option<Verify>) {
         package: ".",
         tags: "",
         ldflags: "-s -w".to_owned(),
+        space_mb: SPACE_MB,
     };
     match image {
         Image::CoreDns => {
