@@ -1,1 +1,16 @@
-//! The Ultra service.
+//! The Ultra API service: a panel of language models answers a prompt, reviews its answers and writes one.
+//!
+//! A request walks `http` → `analyses` → `panel` → `llm`, and its result goes to `store` and `cache`. `startup` wires
+//! it all together; `config` is read before anything starts.
+
+pub mod analyses;
+pub mod cache;
+pub mod config;
+pub mod domain;
+pub mod health;
+pub mod http;
+pub mod llm;
+pub mod panel;
+pub mod startup;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,375 @@
+//! One analysis from request to result: a remembered answer or a panel, then its place in the store. Both APIs call
+//! this; it knows neither.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{Stream, StreamExt as _};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use crate::{
+    cache::{self, Key, Tier},
+    config,
+    domain::{AnalysisId, ModelId, Prompt, Usage},
+    health::Dependency,
+    llm::{Provider, Sampling},
+    panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
+    store::{self, Store},
+};
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The question itself.
+    pub prompt: Prompt,
+    /// Whether a remembered answer will do.
+    pub use_cache: bool,
+    /// The longest final answer, where less than the panel's own bound is wanted.
+    pub max_answer_tokens: Option<u32>,
+    /// How the models choose their words.
+    pub sampling: Sampling,
+    /// Texts at which the final answer ends.
+    pub stop: Vec<String>,
+}
+
+impl Question {
+    /// A question with nothing special about it.
+    pub fn new(prompt: Prompt) -> Self {
+        Self {
+            prompt,
+            use_cache: true,
+            max_answer_tokens: None,
+            sampling: Sampling::default(),
+            stop: Vec::new(),
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Analysis {
+    /// The name under which it can be read again.
+    pub id: AnalysisId,
+    /// When it was asked.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: OffsetDateTime,
+    /// The question.
+    pub prompt: Prompt,
+    /// The final answer.
+    pub answer: String,
+    /// The members of the panel.
+    pub models: Vec<ModelId>,
+    /// Who wrote the final answer; nobody where it is a member's own.
+    pub synthesizer: Option<ModelId>,
+    /// Whether the final answer is one member's, because nobody could write it from all of them.
+    pub degraded: bool,
+    /// Whether the final answer met the bound of its length.
+    pub truncated: bool,
+    /// Whether the answer is a remembered one.
+    pub cached: bool,
+    /// Which cache remembered it.
+    pub cache: Option<Tier>,
+    /// Whether it can be read again. While the database is lost, answers are given all the same.
+    pub stored: bool,
+    /// What it took: nothing, where it was remembered.
+    pub usage: Usage,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Who failed or was late.
+    pub left_out: Vec<LeftOut>,
+    /// Every answer of every stage, where they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageReport>,
+}
+
+/// What an analysis tells on its way.
+#[derive(Debug)]
+pub enum Update {
+    /// Something has happened.
+    Event(Event),
+    /// It is done; nothing follows.
+    Completed(Box<Analysis>),
+    /// Too few models answered; nothing follows.
+    Failed(Failure),
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Too few models answered.
+    #[error(transparent)]
+    TooFewModels(Failure),
+    /// The panel ended with neither verdict nor failure, which it must not.
+    #[error("the panel ended without a result")]
+    NoResult,
+}
+
+/// What the cache keeps of an analysis.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    answer: String,
+    synthesizer: Option<ModelId>,
+    truncated: bool,
+    stages: Vec<StageReport>,
+}
+
+/// All that decides about an answer.
+#[derive(Serialize)]
+struct CanonicalRequest<'a> {
+    prompt: &'a Prompt,
+    models: &'a [ModelId],
+    synthesizer: &'a ModelId,
+    min_models: usize,
+    max_output_tokens: u32,
+    max_answer_tokens: u32,
+    sampling: Sampling,
+    stop: &'a [String],
+    prompts: String,
+}
+
+/// Answers questions, and finds the answers again.
+#[derive(Clone)]
+pub struct Analyses {
+    /// Which models answer.
+    pub panel: config::Panel,
+    /// Where they are.
+    pub provider: Arc<dyn Provider>,
+    /// Where answers are kept.
+    pub store: Arc<dyn Store>,
+    /// Whether the store is known to be lost.
+    pub database: Arc<Dependency>,
+    /// Where answers are remembered.
+    pub cache: cache::Tiered,
+    /// For how long.
+    pub cache_ttl: Duration,
+}
+
+impl Analyses {
+    /// Answers a question, step by step. Dropping the stream cancels every call that is under way.
+    pub fn run(&self, question: Question) -> impl Stream<Item = Update> + Send + 'static {
+        let this = self.clone();
+        async_stream::stream! {
+            let mut analysis = this.blank(&question);
+            let started = Instant::now();
+            let plan = this.plan(&question);
+            yield Update::Event(Event::AnalysisStarted {
+                id: analysis.id,
+                models: plan.members.clone(),
+                synthesizer: plan.synthesizer.clone(),
+            });
+            let key = if question.use_cache { this.key(&plan) } else { None };
+            if let Some((remembered, tier)) = this.remembered(key.as_ref()).await {
+                analysis.take_remembered(remembered, tier);
+            } else {
+                let mut progress = Box::pin(panel::run(plan, Arc::clone(&this.provider)));
+                loop {
+                    match progress.next().await {
+                        Some(Progress::Event(event)) => {
+                            log(&event, analysis.id);
+                            yield Update::Event(event);
+                        }
+                        Some(Progress::Finished(Ok(verdict))) => {
+                            analysis.take_verdict(verdict);
+                            break;
+                        }
+                        Some(Progress::Finished(Err(failure))) => {
+                            yield Update::Failed(failure);
+                            return;
+                        }
+                        None => return,
+                    }
+                }
+                this.remember(key.as_ref(), &analysis).await;
+            }
+            analysis.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            analysis.stored = this.save(&analysis).await;
+            yield Update::Completed(Box::new(analysis));
+        }
+    }
+
+    /// Answers a question, and waits for the end.
+    pub async fn ask(&self, question: Question) -> Result<Analysis, Error> {
+        let mut updates = Box::pin(self.run(question));
+        while let Some(update) = updates.next().await {
+            match update {
+                Update::Completed(analysis) => return Ok(*analysis),
+                Update::Failed(failure) => return Err(Error::TooFewModels(failure)),
+                Update::Event(_) => {}
+            }
+        }
+        Err(Error::NoResult)
+    }
+
+    /// Finds an analysis.
+    pub async fn find(&self, id: AnalysisId) -> Result<Option<Analysis>, store::Error> {
+        if self.database.is_down() {
+            return Err(store::Error::Timeout);
+        }
+        self.store.analysis(id).await
+    }
+
+    fn plan(&self, question: &Question) -> Plan {
+        let config::Panel {
+            models,
+            synthesizer,
+            min_models,
+            deadline,
+            max_output_tokens,
+        } = self.panel.clone();
+        let asked = question.max_answer_tokens.unwrap_or(u32::MAX);
+        Plan {
+            prompt: question.prompt.clone(),
+            members: models,
+            synthesizer,
+            min_models,
+            max_output_tokens,
+            max_answer_tokens: max_output_tokens.min(asked),
+            sampling: question.sampling,
+            stop: question.stop.clone(),
+            deadline,
+        }
+    }
+
+    fn blank(&self, question: &Question) -> Analysis {
+        Analysis {
+            id: AnalysisId::generate(),
+            created_at: now(),
+            prompt: question.prompt.clone(),
+            answer: String::new(),
+            models: self.panel.models.clone(),
+            synthesizer: None,
+            degraded: false,
+            truncated: false,
+            cached: false,
+            cache: None,
+            stored: false,
+            usage: Usage::default(),
+            duration_ms: 0,
+            left_out: Vec::new(),
+            stages: Vec::new(),
+        }
+    }
+
+    fn key(&self, plan: &Plan) -> Option<Key> {
+        let Plan {
+            prompt,
+            members,
+            synthesizer,
+            min_models,
+            max_output_tokens,
+            max_answer_tokens,
+            sampling,
+            stop,
+            ..
+        } = plan;
+        let request = CanonicalRequest {
+            prompt,
+            models: members,
+            synthesizer,
+            min_models: *min_models,
+            max_output_tokens: *max_output_tokens,
+            max_answer_tokens: *max_answer_tokens,
+            sampling: *sampling,
+            stop,
+            prompts: panel::prompts_fingerprint(),
+        };
+        Key::analysis(&request).ok()
+    }
+
+    async fn remembered(&self, key: Option<&Key>) -> Option<(Remembered, Tier)> {
+        let hit = self.cache.get(key?).await?;
+        match serde_json::from_slice(&hit.value) {
+            Ok(remembered) => Some((remembered, hit.tier)),
+            Err(error) => {
+                tracing::warn!(%error, "a remembered answer cannot be read and is ignored");
+                None
+            }
+        }
+    }
+
+    /// Remembers a whole answer only: a panel's bad moment should not be served for the rest of an hour.
+    async fn remember(&self, key: Option<&Key>, analysis: &Analysis) {
+        let Some(key) = key else { return };
+        if analysis.degraded || !analysis.left_out.is_empty() {
+            return;
+        }
+        let remembered = Remembered {
+            answer: analysis.answer.clone(),
+            synthesizer: analysis.synthesizer.clone(),
+            truncated: analysis.truncated,
+            stages: analysis.stages.clone(),
+        };
+        if let Ok(value) = serde_json::to_vec(&remembered) {
+            self.cache.set(key, &value, self.cache_ttl).await;
+        }
+    }
+
+    /// A lost database fails no panel: the answer is given, and says that it is not stored.
+    async fn save(&self, analysis: &Analysis) -> bool {
+        if self.database.is_down() {
+            return false;
+        }
+        match self.store.save_analysis(analysis).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(%error, analysis = %analysis.id, "the analysis is not stored");
+                false
+            }
+        }
+    }
+}
+
+impl Analysis {
+    fn take_remembered(&mut self, remembered: Remembered, tier: Tier) {
+        let Remembered {
+            answer,
+            synthesizer,
+            truncated,
+            stages,
+        } = remembered;
+        self.answer = answer;
+        self.truncated = truncated;
+        self.synthesizer = synthesizer;
+        self.stages = stages;
+        self.cached = true;
+        self.cache = Some(tier);
+    }
+
+    fn take_verdict(&mut self, verdict: Verdict) {
+        let Verdict {
+            answer,
+            synthesizer,
+            degraded,
+            truncated,
+            left_out,
+            usage,
+            stages,
+        } = verdict;
+        self.answer = answer;
+        self.truncated = truncated;
+        self.synthesizer = synthesizer;
+        self.degraded = degraded;
+        self.left_out = left_out;
+        self.usage = usage;
+        self.stages = stages;
+    }
+}
+
+fn log(event: &Event, id: AnalysisId) {
+    if let Event::ModelFailed(LeftOut {
+        stage, model, detail, ..
+    }) = event
+    {
+        tracing::warn!(analysis = %id, %stage, %model, detail, "a model is left out");
+    }
+}
+
+/// Whole microseconds: what both databases keep, so that an answer reads back as it was given.
+fn now() -> OffsetDateTime {
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(now.nanosecond() / 1_000 * 1_000)
+        .unwrap_or(now)
+}

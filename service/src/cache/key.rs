@@ -1,0 +1,34 @@
+use std::fmt;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// The account of everybody, as long as nobody can authenticate.
+const ANONYMOUS: &str = "anonymous";
+
+/// The name of a remembered answer, `ultra:v1:{account}:analysis:<hash>`. What stands in braces is Redis' hash tag:
+/// all keys of an account lie on one node of a cluster. `v1` is the version of the value's format.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// The key of an analysis: a hash of everything that decides about its answer, and of nothing else.
+    pub fn analysis(canonical_request: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let hash = Sha256::digest(serde_json::to_vec(canonical_request)?);
+        Ok(Self(format!(
+            "ultra:v1:{{{ANONYMOUS}}}:analysis:{}",
+            hex::encode(hash)
+        )))
+    }
+
+    /// The key as Redis has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,138 @@
+use std::{
+    io::{self, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    signal::unix::{SignalKind, signal},
+};
+use ultra_service::{
+    config::{self, Config},
+    http, startup, telemetry,
+};
+
+/// EX_CONFIG of sysexits.h: starting again without a change would be of no use.
+const WRONG_CONFIGURATION: u8 = 78;
+
+const HEALTH_CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The Ultra API service.
+#[derive(Debug, Parser)]
+#[command(name = "ultra-service", version, about)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT; what runs without a subcommand.
+    Serve,
+    /// Ask the service at `ULTRA_LISTEN` whether it is ready; the exit status tells.
+    Healthcheck,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// What can be configured.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print a `.env` file with every variable.
+    Env,
+    /// Print the documentation of every variable.
+    Docs,
+}
+
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let result = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Openapi => print(&http::openapi()),
+        Command::Config(ConfigCommand::Env) => print(&config::docs::dotenv()),
+        Command::Config(ConfigCommand::Docs) => print(&config::docs::markdown()),
+        Command::Serve => configured(serve),
+        Command::Healthcheck => configured(healthcheck),
+    };
+    result.unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn configured(command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    let vars = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let config = match Config::from_env(vars) {
+        Ok(config) => config,
+        Err(errors) => {
+            complain(&errors.to_string());
+            return Ok(ExitCode::from(WRONG_CONFIGURATION));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(command(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::start(&config.telemetry)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    startup::Application::build(config)
+        .await?
+        .run_until(shutdown)
+        .await?;
+    Ok(())
+}
+
+async fn healthcheck(config: Config) -> anyhow::Result<()> {
+    let address = reachable(config.http.listen);
+    let status = tokio::time::timeout(HEALTH_CHECK_TIMEOUT, ready_status(address))
+        .await
+        .with_context(|| format!("no answer from {address} in {HEALTH_CHECK_TIMEOUT:?}"))?
+        .with_context(|| format!("cannot ask {address}"))?;
+    anyhow::ensure!(status == "200", "{address} is not ready: status {status}");
+    Ok(())
+}
+
+/// An address that listens everywhere is asked on loopback.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+async fn ready_status(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /health/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(4_096).read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    Ok(answer.split_whitespace().nth(1).unwrap_or("none").to_owned())
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn complain(message: &str) {
+    // There is nobody left to tell where even this fails.
+    let _ = writeln!(io::stderr(), "ultra-service: {message}");
+}

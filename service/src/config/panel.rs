@@ -1,0 +1,111 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::{
+    domain::{ModelId, parse_duration},
+    llm::mock,
+};
+
+/// Which models answer, and under which bounds: the `panel` part of `ULTRA_CONFIG_FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panel {
+    /// The members, `models`. The same model twice counts as two.
+    pub models: Vec<ModelId>,
+    /// Who writes the final answer, `synthesizer`; best a model outside of the panel.
+    pub synthesizer: ModelId,
+    /// With fewer answers than this there is no verdict, `minModels`.
+    pub min_models: usize,
+    /// How long all stages may take together, `deadline`.
+    pub deadline: Duration,
+    /// How long one model's answer may be, `maxOutputTokens`.
+    pub max_output_tokens: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(super) struct PanelFile {
+    models: Vec<ModelId>,
+    synthesizer: ModelId,
+    min_models: usize,
+    #[serde(deserialize_with = "duration")]
+    deadline: Duration,
+    max_output_tokens: u32,
+}
+
+impl Default for PanelFile {
+    fn default() -> Self {
+        Self {
+            models: mock::default_panel(),
+            synthesizer: mock::default_synthesizer(),
+            min_models: 2,
+            deadline: Duration::from_secs(90),
+            max_output_tokens: 2_048,
+        }
+    }
+}
+
+impl From<PanelFile> for Panel {
+    fn from(file: PanelFile) -> Self {
+        let PanelFile {
+            models,
+            synthesizer,
+            min_models,
+            deadline,
+            max_output_tokens,
+        } = file;
+        Self {
+            models,
+            synthesizer,
+            min_models,
+            deadline,
+            max_output_tokens,
+        }
+    }
+}
+
+impl Panel {
+    const MAX_MODELS: usize = 26;
+
+    /// What contradicts itself or is out of range, in words.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let members = self.models.len();
+        // Members go by the letters A to Z.
+        if members == 0 || members > Self::MAX_MODELS {
+            problems.push(format!(
+                "panel.models names {members} models; 1 to {} are allowed",
+                Self::MAX_MODELS
+            ));
+        }
+        if self.min_models == 0 || self.min_models > members {
+            problems.push(format!(
+                "panel.minModels is {}, but must be from 1 to the {members} models of the panel",
+                self.min_models
+            ));
+        }
+        if self.deadline < Duration::from_millis(100) || self.deadline > Duration::from_secs(1800) {
+            problems.push("panel.deadline is out of range; 100ms to 30m is allowed".to_owned());
+        }
+        if !(16..=128_000).contains(&self.max_output_tokens) {
+            problems.push("panel.maxOutputTokens is out of range; 16 to 128000 is allowed".to_owned());
+        }
+        for model in self
+            .models
+            .iter()
+            .chain([&self.synthesizer])
+            .filter(|model| !mock::knows(model))
+        {
+            problems.push(format!(
+                "panel names the unknown model {model}; there are {}",
+                mock::names()
+            ));
+        }
+        problems
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map_err(|problem| D::Error::custom(format!("{text:?} {problem}")))
+}

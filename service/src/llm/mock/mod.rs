@@ -1,0 +1,170 @@
+//! Stand-in models for development and tests. They answer deterministically from what they are asked, count tokens,
+//! stream word by word, and some of them fail on purpose, so that everything around a model can be run without a key.
+
+mod answer;
+mod tokens;
+
+use std::{str::FromStr as _, time::Duration};
+
+use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
+
+use super::{Delta, Deltas, Error, FinishReason, ModelInfo, Provider, Request};
+use crate::domain::{ModelId, Usage};
+
+/// How a stand-in behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    /// Answers at once, from this point of view.
+    Answers(answer::View),
+    /// Answers, but waits this long before each word.
+    Dawdles(Duration),
+    /// Never answers.
+    Stalls,
+    /// Refuses every call.
+    Fails,
+}
+
+const MODELS: [(&str, &str, Behaviour); 7] = [
+    (
+        "mock/analyst",
+        "weighs what the question names",
+        Behaviour::Answers(answer::View::Analyst),
+    ),
+    (
+        "mock/skeptic",
+        "looks for what could go wrong",
+        Behaviour::Answers(answer::View::Skeptic),
+    ),
+    (
+        "mock/pragmatist",
+        "looks for the smallest next step",
+        Behaviour::Answers(answer::View::Pragmatist),
+    ),
+    (
+        "mock/editor",
+        "joins several answers into one",
+        Behaviour::Answers(answer::View::Editor),
+    ),
+    (
+        "mock/slow",
+        "waits before every word",
+        Behaviour::Dawdles(Duration::from_millis(50)),
+    ),
+    (
+        "mock/stalled",
+        "never answers, for tests of deadlines",
+        Behaviour::Stalls,
+    ),
+    (
+        "mock/unavailable",
+        "fails every call, for tests of failures",
+        Behaviour::Fails,
+    ),
+];
+
+fn ids(names: &[&str]) -> Vec<ModelId> {
+    names
+        .iter()
+        .filter_map(|name| ModelId::from_str(name).ok())
+        .collect()
+}
+
+/// The panel where none is configured.
+pub fn default_panel() -> Vec<ModelId> {
+    ids(&["mock/analyst", "mock/skeptic", "mock/pragmatist"])
+}
+
+/// The synthesizer where none is configured: a model outside of the default panel.
+pub fn default_synthesizer() -> ModelId {
+    ids(&["mock/editor"]).remove(0)
+}
+
+/// Whether a stand-in has this name.
+pub fn knows(model: &ModelId) -> bool {
+    behaviour(model).is_some()
+}
+
+/// The names of all stand-ins, for messages.
+pub fn names() -> String {
+    MODELS.map(|(name, ..)| name).join(", ")
+}
+
+fn behaviour(model: &ModelId) -> Option<Behaviour> {
+    MODELS
+        .iter()
+        .find(|(name, ..)| *name == model.as_str())
+        .map(|(.., behaviour)| *behaviour)
+}
+
+/// The provider of the stand-ins.
+#[derive(Debug, Clone, Copy)]
+pub struct Mock;
+
+#[async_trait]
+impl Provider for Mock {
+    fn models(&self) -> Vec<ModelInfo> {
+        MODELS
+            .iter()
+            .filter_map(|(name, description, _)| {
+                let id = name.parse().ok()?;
+                Some(ModelInfo {
+                    id,
+                    description: format!("stand-in: {description}"),
+                })
+            })
+            .collect()
+    }
+
+    async fn stream(&self, request: Request) -> Result<Deltas, Error> {
+        match behaviour(&request.model) {
+            None => Err(Error::UnknownModel(request.model)),
+            Some(Behaviour::Fails) => Err(Error::Unavailable("this stand-in fails every call".to_owned())),
+            Some(Behaviour::Stalls) => Ok(stream::pending().boxed()),
+            Some(Behaviour::Dawdles(pause)) => {
+                let deltas = stream::iter(deltas(&request, answer::View::Analyst));
+                Ok(deltas
+                    .then(move |delta| async move {
+                        tokio::time::sleep(pause).await;
+                        Ok(delta)
+                    })
+                    .boxed())
+            }
+            Some(Behaviour::Answers(view)) => Ok(stream::iter(deltas(&request, view)).map(Ok).boxed()),
+        }
+    }
+}
+
+fn deltas(request: &Request, view: answer::View) -> Vec<Delta> {
+    let mut text = answer::answer(request, view);
+    if let Some(end) = request
+        .stop
+        .iter()
+        .filter_map(|stop| text.find(stop.as_str()))
+        .min()
+    {
+        text.truncate(end);
+    }
+    let words = tokens::split(&text);
+    let limit = usize::try_from(request.max_output_tokens).unwrap_or(usize::MAX);
+    let finish = if words.len() > limit {
+        FinishReason::Length
+    } else {
+        FinishReason::Stop
+    };
+    let kept = &words[..words.len().min(limit)];
+    let usage = Usage {
+        input_tokens: request
+            .messages
+            .iter()
+            .map(|message| tokens::count(&message.content))
+            .sum(),
+        output_tokens: kept.len() as u64,
+    };
+    let mut deltas: Vec<Delta> = kept.iter().map(|word| Delta::Text((*word).to_owned())).collect();
+    deltas.push(Delta::End { finish, usage });
+    deltas
+}
+
+#[cfg(test)]
+mod tests;

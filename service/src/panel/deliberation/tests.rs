@@ -1,0 +1,325 @@
+use super::*;
+use crate::{
+    domain::Prompt,
+    llm::{FinishReason, Sampling},
+};
+
+/// Three members `m/a`, `m/b`, `m/c` and the synthesizer `m/s`; two answers are needed.
+fn plan(members: &[&str]) -> Plan {
+    Plan {
+        prompt: Prompt::parse("Should we?").unwrap(),
+        members: members.iter().map(|name| name.parse().unwrap()).collect(),
+        synthesizer: "m/s".parse().unwrap(),
+        min_models: 2,
+        max_output_tokens: 100,
+        max_answer_tokens: 50,
+        sampling: Sampling::default(),
+        stop: vec!["END".to_owned()],
+        deadline: Duration::from_secs(10),
+    }
+}
+
+fn completed(call: CallId, text: &str) -> Input {
+    let usage = Usage {
+        input_tokens: 10,
+        output_tokens: 1,
+    };
+    let completion = Completion {
+        text: text.to_owned(),
+        finish: FinishReason::Stop,
+        usage,
+    };
+    Input::Completed {
+        call,
+        completion,
+        took: Duration::from_millis(7),
+    }
+}
+
+fn failed(call: CallId) -> Input {
+    Input::Failed {
+        call,
+        detail: "out of order".to_owned(),
+    }
+}
+
+/// What a run did, a line for each action.
+#[derive(Default)]
+struct Trace {
+    lines: Vec<String>,
+    requests: Vec<Request>,
+    result: Option<Result<Verdict, Failure>>,
+}
+
+impl Trace {
+    fn of(plan: Plan, inputs: impl IntoIterator<Item = Input>) -> Self {
+        let mut trace = Self::default();
+        let (mut panel, actions) = Deliberation::start(plan);
+        trace.take(actions);
+        for input in inputs {
+            assert!(trace.result.is_none(), "the panel was over before {input:?}");
+            trace.take(panel.apply(input));
+        }
+        trace
+    }
+
+    fn take(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            self.lines.push(match action {
+                Action::Emit(event) => format!("emit {}", serde_json::to_string(&event).unwrap()),
+                Action::Call { call, request } => {
+                    let line = format!("call {call}: {}", request.model);
+                    self.requests.push(request);
+                    line
+                }
+                Action::CancelCalls => "cancel calls".to_owned(),
+                Action::Finish(result) => {
+                    let line = format!(
+                        "finish {}",
+                        if result.is_ok() {
+                            "with a verdict"
+                        } else {
+                            "without"
+                        }
+                    );
+                    self.result = Some(result);
+                    line
+                }
+            });
+        }
+    }
+
+    fn verdict(self) -> Verdict {
+        self.result
+            .expect("the panel is not over")
+            .expect("the panel failed")
+    }
+
+    fn failure(self) -> Failure {
+        self.result
+            .expect("the panel is not over")
+            .expect_err("the panel succeeded")
+    }
+}
+
+const THREE: [&str; 3] = ["m/a", "m/b", "m/c"];
+
+#[test]
+fn three_members_answer_review_and_one_model_writes_the_answer() {
+    let trace = Trace::of(
+        plan(&THREE),
+        [
+            completed(1, "B first"),
+            completed(0, "A first"),
+            completed(2, "C first"),
+            completed(3, "A revised"),
+            completed(5, "C revised"),
+            completed(4, "B revised"),
+            Input::Delta {
+                call: 6,
+                text: "Final".to_owned(),
+            },
+            completed(6, "Final"),
+        ],
+    );
+    insta::assert_snapshot!(trace.lines.join("\n"));
+    let verdict = trace.verdict();
+    assert_eq!(
+        (verdict.answer.as_str(), verdict.degraded, verdict.left_out.len()),
+        ("Final", false, 0)
+    );
+    assert_eq!(
+        verdict.usage,
+        Usage {
+            input_tokens: 70,
+            output_tokens: 7
+        }
+    );
+    assert_eq!(
+        verdict
+            .stages
+            .iter()
+            .map(|stage| stage.answers.len())
+            .collect::<Vec<_>>(),
+        [3, 3, 1]
+    );
+}
+
+#[test]
+fn a_member_reviews_its_own_answer_and_the_others_under_neutral_names() {
+    let trace = Trace::of(
+        plan(&THREE),
+        [completed(0, "alpha"), completed(1, "beta"), completed(2, "gamma")],
+    );
+    let review = &trace.requests[4].messages[1].content;
+    assert_eq!(
+        review,
+        "Question:\n> Should we?\n\nYour answer:\n> beta\n\nResponse A:\n> alpha\n\nResponse C:\n> gamma\n\n"
+    );
+    assert!(!review.contains("m/"), "a model's name shows");
+}
+
+#[test]
+fn only_the_final_answer_is_bound_by_the_requests_length_and_stop_texts() {
+    let trace = Trace::of(
+        plan(&["m/a", "m/b"]),
+        [
+            completed(0, "a"),
+            completed(1, "b"),
+            completed(2, "a2"),
+            completed(3, "b2"),
+        ],
+    );
+    let bounds: Vec<_> = trace
+        .requests
+        .iter()
+        .map(|request| (request.max_output_tokens, request.stop.len()))
+        .collect();
+    assert_eq!(bounds, [(100, 0), (100, 0), (100, 0), (100, 0), (50, 1)]);
+}
+
+#[test]
+fn a_failed_member_is_left_out_and_named() {
+    let trace = Trace::of(
+        plan(&THREE),
+        [
+            failed(1),
+            completed(0, "A"),
+            completed(2, "C"),
+            completed(3, "A2"),
+            completed(4, "C2"),
+            completed(5, "Final"),
+        ],
+    );
+    assert!(!trace.requests[3].messages[1].content.contains("Response B"));
+    let verdict = trace.verdict();
+    assert_eq!(verdict.left_out.len(), 1);
+    let left_out = &verdict.left_out[0];
+    assert_eq!(
+        (left_out.model.as_str(), left_out.reason),
+        ("m/b", Reason::Failed)
+    );
+    assert_eq!(
+        (left_out.stage, left_out.detail.as_str()),
+        (Stage::InitialResponse, "out of order")
+    );
+    assert!(!verdict.degraded);
+}
+
+#[test]
+fn a_late_member_is_cancelled_left_out_and_its_answer_ignored() {
+    let trace = Trace::of(
+        plan(&THREE),
+        [
+            completed(0, "A"),
+            completed(2, "C"),
+            Input::TimeOver,
+            completed(1, "too late"),
+        ],
+    );
+    assert!(trace.lines.contains(&"cancel calls".to_owned()));
+    assert!(!trace.lines.iter().any(|line| line.contains("too late")));
+    let reviewers: Vec<_> = trace.requests[3..]
+        .iter()
+        .map(|request| request.model.as_str())
+        .collect();
+    assert_eq!(reviewers, ["m/a", "m/c"]);
+}
+
+#[test]
+fn an_empty_answer_is_no_answer() {
+    let trace = Trace::of(plan(&["m/a", "m/b"]), [completed(0, "A"), completed(1, " \n")]);
+    assert_eq!(trace.failure().left_out[0].detail, "the answer is empty");
+}
+
+#[test]
+fn too_few_answers_end_the_panel_and_say_which_and_why() {
+    for stage in [Stage::InitialResponse, Stage::PeerReviewAndRevision] {
+        let mut inputs = vec![failed(1), Input::TimeOver];
+        if stage == Stage::PeerReviewAndRevision {
+            inputs = vec![completed(0, "A"), completed(1, "B"), failed(2), Input::TimeOver];
+        }
+        let failure = Trace::of(plan(&["m/a", "m/b"]), inputs).failure();
+        assert_eq!((failure.stage, failure.needed, failure.answered), (stage, 2, 0));
+        let reasons: Vec<_> = failure.left_out.iter().map(|out| out.reason).collect();
+        assert_eq!(reasons, [Reason::Failed, Reason::Late]);
+    }
+}
+
+#[test]
+fn one_answer_alone_is_not_reviewed() {
+    let alone = Plan {
+        min_models: 1,
+        ..plan(&["m/a", "m/b"])
+    };
+    let trace = Trace::of(alone, [failed(0), completed(1, "B"), completed(2, "Final")]);
+    let verdict = trace.verdict();
+    assert_eq!(
+        verdict.stages.iter().map(|stage| stage.stage).collect::<Vec<_>>(),
+        [Stage::InitialResponse, Stage::UltraSynthesis]
+    );
+}
+
+/// Both answers of both stages of two members.
+fn two_members_done() -> Vec<Input> {
+    vec![
+        completed(0, "x"),
+        completed(1, "y"),
+        completed(2, "run your own"),
+        completed(3, "run your own database"),
+    ]
+}
+
+#[test]
+fn another_model_writes_the_answer_where_the_synthesizer_fails() {
+    let mut inputs = two_members_done();
+    inputs.extend([
+        failed(4),
+        Input::Delta {
+            call: 5,
+            text: "F".to_owned(),
+        },
+        completed(5, "Final"),
+    ]);
+    let trace = Trace::of(plan(&["m/a", "m/b"]), inputs);
+    assert!(
+        trace.lines.iter().any(|line| line.contains(r#""attempt":2"#)),
+        "{:#?}",
+        trace.lines
+    );
+    let verdict = trace.verdict();
+    assert_eq!(verdict.synthesizer.unwrap().as_str(), "m/a");
+    assert_eq!(
+        (verdict.degraded, verdict.left_out[0].model.as_str()),
+        (false, "m/s")
+    );
+}
+
+#[test]
+fn a_members_own_answer_stands_in_where_nobody_can_write_one() {
+    let mut inputs = two_members_done();
+    inputs.extend([failed(4), failed(5), failed(6)]);
+    let verdict = Trace::of(plan(&["m/a", "m/b"]), inputs).verdict();
+    assert!(verdict.degraded && verdict.synthesizer.is_none());
+    assert_eq!(
+        (verdict.answer.as_str(), verdict.left_out.len()),
+        ("run your own", 3)
+    );
+
+    let mut inputs = two_members_done();
+    inputs.push(Input::TimeOver);
+    let verdict = Trace::of(plan(&["m/a", "m/b"]), inputs).verdict();
+    assert!(verdict.degraded);
+    assert_eq!(verdict.left_out[0].reason, Reason::Late);
+}
+
+#[test]
+fn the_same_model_twice_is_two_members() {
+    let trace = Trace::of(plan(&["m/a", "m/a"]), [completed(0, "one"), completed(1, "two")]);
+    assert_eq!(trace.requests.len(), 4);
+    assert!(
+        trace.requests[2].messages[1]
+            .content
+            .contains("Response B:\n> two")
+    );
+}

@@ -1,0 +1,264 @@
+//! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    analyses::Analyses,
+    cache::{self, Memory, Redis, RemoteCache, Tiered},
+    config::{Config, Migrate, Mode},
+    health::{self, Dependency, Fault, Health, Probe, SchemaState},
+    http::{self, Api, InFlight},
+    llm::{Catalog, Provider, mock::Mock},
+    store::{self, Schema, Store},
+};
+
+/// How long the last connections may take to close, once no request is under way.
+const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
+
+/// How long to wait before the next look at a schema that does not fit, or cannot be seen.
+const SCHEMA_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A service that is bound to its address, and not yet running.
+pub struct Application {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    router: axum::Router,
+    health: Arc<Health>,
+    in_flight: InFlight,
+    store: Arc<dyn Store>,
+    background: TaskTracker,
+    stop: CancellationToken,
+    drain_timeout: Duration,
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The cache's URL is of no use.
+    #[error(transparent)]
+    Cache(#[from] cache::Error),
+}
+
+impl Application {
+    /// Builds everything and binds the listener. Servers that it depends on are not waited for.
+    pub async fn build(config: Config) -> Result<Self, Error> {
+        let stop = CancellationToken::new();
+        let background = TaskTracker::new();
+
+        let store = store::open(&config.database).await?;
+        let database = Arc::new(Dependency::new("database", store.kind()));
+        background.spawn(health::watch(
+            database.clone(),
+            StoreProbe(store.clone()),
+            stop.clone(),
+        ));
+
+        let redis = config
+            .cache
+            .redis_url
+            .as_ref()
+            .map(|url| Redis::connect_lazily(url, &config.cache))
+            .transpose()?;
+        let cached = Arc::new(Dependency::new(
+            "cache",
+            if redis.is_some() { "redis" } else { "memory" },
+        ));
+        background.spawn(health::watch(
+            cached.clone(),
+            CacheProbe(redis.clone()),
+            stop.clone(),
+        ));
+        let remote = redis.map(|redis| Arc::new(redis) as Arc<dyn RemoteCache>);
+        let cache = Tiered::new(remote, Memory::new(config.cache.max_entries));
+
+        let health = Arc::new(Health::new(
+            config.profile,
+            config.mode,
+            vec![database.clone(), cached],
+        ));
+        let migrate = config.database.migrate;
+        background.spawn(stop.clone().run_until_cancelled_owned(watch_schema(
+            store.clone(),
+            migrate,
+            health.clone(),
+        )));
+
+        let catalog = Arc::new(Catalog::new(providers(config.mode)));
+        let analyses = Analyses {
+            panel: config.panel,
+            provider: catalog.clone(),
+            store: store.clone(),
+            database,
+            cache,
+            cache_ttl: config.cache.ttl,
+        };
+
+        let in_flight = InFlight::default();
+        let router = http::router(Api {
+            analyses,
+            catalog,
+            health: health.clone(),
+            in_flight: in_flight.clone(),
+            max_body_bytes: config.http.max_body_bytes,
+            request_timeout: config.http.request_timeout,
+        });
+
+        let address = config.http.listen;
+        let listen = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let local_addr = listener.local_addr().map_err(listen)?;
+        if config.auth.anonymous {
+            tracing::warn!(
+                profile = %config.profile,
+                "the service is open: whoever reaches {local_addr} can use it, because this version has no authentication"
+            );
+        }
+        let drain_timeout = config.http.drain_timeout;
+        Ok(Self {
+            listener,
+            local_addr,
+            router,
+            health,
+            in_flight,
+            store,
+            background,
+            stop,
+            drain_timeout,
+        })
+    }
+
+    /// Where it listens: the real port, where port 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `shutdown` is ready, then finishes what is under way.
+    ///
+    /// Readiness goes first, and for the first half of the drain's time requests that still come in are served: who
+    /// balances the load needs a moment to notice. Then nothing new is accepted. The drain ends as soon as no request
+    /// is under way, and at the latest when its time is over.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        tracing::info!("listening on http://{}", self.local_addr);
+        let stop_accepting = CancellationToken::new();
+        let server = axum::serve(self.listener, self.router)
+            .with_graceful_shutdown(stop_accepting.clone().cancelled_owned())
+            .into_future();
+        let mut serving = tokio::spawn(server);
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(io::Error::other)?,
+            () = shutdown => {}
+        }
+
+        self.health.start_draining();
+        let now = Instant::now();
+        tracing::info!(requests = self.in_flight.count(), "shutting down");
+        let _ = timeout(self.drain_timeout / 2, self.in_flight.none_left()).await;
+        stop_accepting.cancel();
+        let deadline = (now + self.drain_timeout).max(Instant::now() + LAST_CONNECTIONS);
+        if timeout_at(deadline, &mut serving).await.is_err() {
+            tracing::warn!(
+                requests = self.in_flight.count(),
+                "the time to drain is over; what is under way is cut"
+            );
+            serving.abort();
+        }
+
+        self.stop.cancel();
+        self.background.close();
+        let _ = timeout(LAST_CONNECTIONS, self.background.wait()).await;
+        let _ = timeout(LAST_CONNECTIONS, self.store.close()).await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn providers(mode: Mode) -> Vec<Arc<dyn Provider>> {
+    match mode {
+        Mode::Mock => vec![Arc::new(Mock)],
+        // The configuration refuses this mode as long as there is no real provider.
+        Mode::Real => Vec::new(),
+    }
+}
+
+/// Brings the schema up to date, or waits for whoever does, and tells what is known of it.
+async fn watch_schema(store: Arc<dyn Store>, migrate: Migrate, health: Arc<Health>) {
+    let mut told = None;
+    loop {
+        let result = match migrate {
+            Migrate::Auto => store.migrate().await,
+            Migrate::Check => store.schema().await,
+        };
+        let reason = match result {
+            Ok(Schema::Fits) => {
+                tracing::info!(database = store.kind(), "the schema fits");
+                health.set_schema(SchemaState::Fits);
+                return;
+            }
+            Ok(Schema::TooOld { has, needs }) => {
+                let has = has.map_or_else(|| "none".to_owned(), |version| version.to_string());
+                let reason =
+                    format!("the database's schema is too old: it has version {has}, and {needs} is needed");
+                health.set_schema(SchemaState::Unfit(reason.clone()));
+                reason
+            }
+            Err(error) if error.is_outage() => error.to_string(),
+            Err(error) => {
+                health.set_schema(SchemaState::Unfit(
+                    "the database's schema could not be migrated".to_owned(),
+                ));
+                error.to_string()
+            }
+        };
+        if told.as_ref() != Some(&reason) {
+            tracing::error!(database = store.kind(), reason, "the schema does not fit yet");
+            told = Some(reason);
+        }
+        sleep(SCHEMA_INTERVAL).await;
+    }
+}
+
+struct StoreProbe(Arc<dyn Store>);
+
+#[async_trait]
+impl Probe for StoreProbe {
+    async fn look(&self) -> Result<(), Fault> {
+        self.0.ping().await.map_err(|error| Fault {
+            class: error.class(),
+            detail: error.to_string(),
+        })
+    }
+}
+
+/// The cache in the process is always there.
+struct CacheProbe(Option<Redis>);
+
+#[async_trait]
+impl Probe for CacheProbe {
+    async fn look(&self) -> Result<(), Fault> {
+        match &self.0 {
+            Some(redis) => redis.ping().await.map_err(|error| Fault {
+                class: error.class,
+                detail: error.to_string(),
+            }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+use std::io;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be reached, or does not answer in time.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// It did not answer in time.
+    #[error("the database did not answer in time")]
+    Timeout,
+    /// It answered with an error, or holds what this version cannot read.
+    #[error("the database refused: {0}")]
+    Refused(#[source] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be migrated: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The folder of the embedded database cannot be used.
+    #[error("the data folder {path} cannot be used: {source}")]
+    DataFolder {
+        /// Which folder.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// A short, stable word for what went wrong, for the health report.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Timeout | Self::Unavailable(sqlx::Error::PoolTimedOut) => "timeout",
+            Self::Unavailable(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                "connection_refused"
+            }
+            Self::Unavailable(sqlx::Error::Tls(_)) => "tls",
+            Self::Unavailable(_) => "unreachable",
+            Self::Refused(_) => "refused",
+            Self::Migration(_) => "migration",
+            Self::DataFolder { .. } => "data_folder",
+        }
+    }
+
+    /// Whether the same call may succeed later, with nothing changed here.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Timeout)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        let outage = match &error {
+            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
+                true
+            }
+            // Class 08 is a connection's failure, 53 a lack of resources, 57P a server that stops or starts.
+            E::Database(error) => error
+                .code()
+                .is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class))),
+            _ => false,
+        };
+        if outage {
+            Self::Unavailable(error)
+        } else {
+            Self::Refused(error)
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::Execute(error) => match Self::from(error) {
+                Self::Refused(error) => Self::Migration(sqlx::migrate::MigrateError::Execute(error)),
+                outage => outage,
+            },
+            other => Self::Migration(other),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+use std::{str::FromStr as _, time::Duration};
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{
+    Error, Schema, Store,
+    row::{self, AnalysisRow, bind_row},
+};
+use crate::{analyses::Analysis, config, domain::AnalysisId};
+
+static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// A PostgreSQL server.
+pub struct Postgres {
+    pool: PgPool,
+    /// Bounds each call as a whole: a server that hangs holds a connection that was acquired long ago.
+    call_timeout: Duration,
+}
+
+impl Postgres {
+    /// A pool that connects when it is first needed.
+    pub fn connect_lazily(url: &SecretString, config: &config::Database) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url.expose_secret())?.application_name("ultra-service");
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(config.acquire_timeout)
+            .connect_lazy_with(options);
+        Ok(Self {
+            pool,
+            call_timeout: config.acquire_timeout,
+        })
+    }
+
+    async fn bounded<T>(&self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
+        match tokio::time::timeout(self.call_timeout, call).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(Error::Timeout),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    fn kind(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn migrate(&self) -> Result<Schema, Error> {
+        migrator().run(&self.pool).await?;
+        self.schema().await
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        let applied: Result<Vec<i64>, _> = self
+            .bounded(sqlx::query_scalar(row::APPLIED).fetch_all(&self.pool))
+            .await;
+        match applied {
+            Ok(applied) => Ok(Schema::compare(&MIGRATOR, &applied)),
+            Err(Error::Refused(sqlx::Error::Database(error)))
+                if error.code().as_deref() == Some(UNDEFINED_TABLE) =>
+            {
+                Ok(Schema::compare(&MIGRATOR, &[]))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.bounded(sqlx::query("select 1").execute(&self.pool))
+            .await
+            .map(drop)
+    }
+
+    async fn save_analysis(&self, analysis: &Analysis) -> Result<(), Error> {
+        let insert = bind_row!(AnalysisRow::from(analysis));
+        self.bounded(insert.execute(&self.pool)).await.map(drop)
+    }
+
+    async fn analysis(&self, id: AnalysisId) -> Result<Option<Analysis>, Error> {
+        let select = sqlx::query_as::<_, AnalysisRow>(row::SELECT).bind(id.as_uuid());
+        self.bounded(select.fetch_optional(&self.pool))
+            .await?
+            .map(Analysis::try_from)
+            .transpose()
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+const UNDEFINED_TABLE: &str = "42P01";
+
+/// A newer version of the service may have migrated further; that is no error, see [`Schema::Fits`].
+fn migrator() -> Migrator {
+    let mut migrator = Migrator::with_migrations(MIGRATOR.iter().cloned().collect());
+    migrator.set_ignore_missing(true);
+    migrator
+}

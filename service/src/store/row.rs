@@ -1,0 +1,133 @@
+//! How an analysis lies in a table. Both databases share the statements: they take the same placeholders.
+
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Error;
+use crate::{
+    analyses::Analysis,
+    cache::Tier,
+    domain::{AnalysisId, ModelId, Prompt, Usage},
+    panel::{LeftOut, StageReport},
+};
+
+pub(super) const INSERT: &str = "insert into analyses (id, created_at, prompt, answer, models, synthesizer, degraded, \
+     truncated, cached_by, input_tokens, output_tokens, duration_ms, left_out, stages) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do nothing";
+
+pub(super) const SELECT: &str = "select id, created_at, prompt, answer, models, synthesizer, degraded, truncated, cached_by, \
+     input_tokens, output_tokens, duration_ms, left_out, stages from analyses where id = $1";
+
+pub(super) const APPLIED: &str = "select version from _sqlx_migrations where success";
+
+#[derive(sqlx::FromRow)]
+pub(super) struct AnalysisRow {
+    pub(super) id: Uuid,
+    pub(super) created_at: OffsetDateTime,
+    pub(super) prompt: String,
+    pub(super) answer: String,
+    pub(super) models: Json<Vec<ModelId>>,
+    pub(super) synthesizer: Option<String>,
+    pub(super) degraded: bool,
+    pub(super) truncated: bool,
+    pub(super) cached_by: Option<String>,
+    pub(super) input_tokens: i64,
+    pub(super) output_tokens: i64,
+    pub(super) duration_ms: i64,
+    pub(super) left_out: Json<Vec<LeftOut>>,
+    pub(super) stages: Json<Vec<StageReport>>,
+}
+
+impl From<&Analysis> for AnalysisRow {
+    fn from(analysis: &Analysis) -> Self {
+        Self {
+            id: analysis.id.as_uuid(),
+            created_at: analysis.created_at,
+            prompt: analysis.prompt.as_str().to_owned(),
+            answer: analysis.answer.clone(),
+            models: Json(analysis.models.clone()),
+            synthesizer: analysis.synthesizer.clone().map(String::from),
+            degraded: analysis.degraded,
+            truncated: analysis.truncated,
+            cached_by: analysis.cache.map(|tier| tier.as_str().to_owned()),
+            input_tokens: to_i64(analysis.usage.input_tokens),
+            output_tokens: to_i64(analysis.usage.output_tokens),
+            duration_ms: to_i64(analysis.duration_ms),
+            left_out: Json(analysis.left_out.clone()),
+            stages: Json(analysis.stages.clone()),
+        }
+    }
+}
+
+impl TryFrom<AnalysisRow> for Analysis {
+    type Error = Error;
+
+    fn try_from(row: AnalysisRow) -> Result<Self, Error> {
+        let cache = row
+            .cached_by
+            .as_deref()
+            .map(str::parse::<Tier>)
+            .transpose()
+            .map_err(unreadable)?;
+        Ok(Self {
+            id: AnalysisId::from(row.id),
+            created_at: row.created_at,
+            prompt: Prompt::parse(&row.prompt).map_err(unreadable)?,
+            answer: row.answer,
+            models: row.models.0,
+            synthesizer: row
+                .synthesizer
+                .map(|name| name.parse())
+                .transpose()
+                .map_err(unreadable)?,
+            degraded: row.degraded,
+            truncated: row.truncated,
+            cached: cache.is_some(),
+            cache,
+            stored: true,
+            usage: Usage {
+                input_tokens: to_u64(row.input_tokens),
+                output_tokens: to_u64(row.output_tokens),
+            },
+            duration_ms: to_u64(row.duration_ms),
+            left_out: row.left_out.0,
+            stages: row.stages.0,
+        })
+    }
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Refused(sqlx::Error::Decode(Box::new(error)))
+}
+
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn to_u64(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Binds a row to [`INSERT`]. A macro, because the two databases' queries have no type in common.
+macro_rules! bind_row {
+    ($row:expr) => {{
+        let row = $row;
+        sqlx::query($crate::store::row::INSERT)
+            .bind(row.id)
+            .bind(row.created_at)
+            .bind(row.prompt)
+            .bind(row.answer)
+            .bind(row.models)
+            .bind(row.synthesizer)
+            .bind(row.degraded)
+            .bind(row.truncated)
+            .bind(row.cached_by)
+            .bind(row.input_tokens)
+            .bind(row.output_tokens)
+            .bind(row.duration_ms)
+            .bind(row.left_out)
+            .bind(row.stages)
+    }};
+}
+pub(super) use bind_row;

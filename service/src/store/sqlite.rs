@@ -1,0 +1,93 @@
+use std::path::Path;
+
+use async_trait::async_trait;
+use sqlx::{
+    SqlitePool,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{
+    Error, Schema, Store,
+    row::{self, AnalysisRow, bind_row},
+};
+use crate::{analyses::Analysis, config, domain::AnalysisId};
+
+static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+
+/// A database in a file of our own.
+pub struct Sqlite {
+    pool: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the file, and makes it and its folder where they are missing.
+    pub async fn open(path: &Path, config: &config::Database) -> Result<Self, Error> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| Error::DataFolder {
+                path: folder.display().to_string(),
+                source,
+            })?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            // Readers do not wait for the writer, and a commit is one append.
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(config.acquire_timeout);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(config.acquire_timeout)
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool })
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn migrate(&self) -> Result<Schema, Error> {
+        let mut migrator = Migrator::with_migrations(MIGRATOR.iter().cloned().collect());
+        migrator.set_ignore_missing(true);
+        migrator.run(&self.pool).await?;
+        self.schema().await
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        const TABLE: &str = "select count(*) from sqlite_master where name = '_sqlx_migrations'";
+        let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(&self.pool).await?;
+        let applied: Vec<i64> = match tables {
+            0 => Vec::new(),
+            _ => sqlx::query_scalar(row::APPLIED).fetch_all(&self.pool).await?,
+        };
+        Ok(Schema::compare(&MIGRATOR, &applied))
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn save_analysis(&self, analysis: &Analysis) -> Result<(), Error> {
+        bind_row!(AnalysisRow::from(analysis)).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn analysis(&self, id: AnalysisId) -> Result<Option<Analysis>, Error> {
+        let select = sqlx::query_as::<_, AnalysisRow>(row::SELECT).bind(id.as_uuid());
+        select
+            .fetch_optional(&self.pool)
+            .await?
+            .map(Analysis::try_from)
+            .transpose()
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
