@@ -119,7 +119,10 @@ async fn reconcile(ud: Arc<UltraDeployment>, context: Arc<Context>) -> Result<Ac
         return outcome.map(|_| Action::await_change());
     }
     let next = status::status(&ud, outcome.as_ref(), &observed.children, observed.now);
-    status::write(&context.client, &ud, &next).await?;
+    let is_news = status::write(&context.client, &ud, &next).await?;
+    if let (true, Err(error)) = (is_news, &outcome) {
+        tracing::warn!(%error, reason = error.reason(), "reconcile failed");
+    }
     events::publish(&context.recorder, &ud, &changes, &next).await?;
     outcome?;
     context
@@ -178,11 +181,9 @@ fn log<Ref>(result: Reconciled<Ref>) {
         Ok(_) => {}
         // The last change of a resource that is gone, and caches that lag, are ordinary.
         Err(ControllerError::ObjectNotFound(resource)) => tracing::debug!(%resource, "gone"),
-        Err(ControllerError::ReconcilerFailed(error, resource)) if error.is_passing() => {
-            tracing::debug!(%resource, %error, "looking again");
-        }
+        // What is new about a failure was logged as it was told in the status.
         Err(ControllerError::ReconcilerFailed(error, resource)) => {
-            tracing::warn!(%resource, %error, reason = error.reason(), "reconcile failed");
+            tracing::debug!(%resource, %error, "looking again");
         }
         Err(ControllerError::QueueError(error)) => tracing::warn!(%error, "{}", watch_hint(&error)),
         Err(error) => tracing::error!(%error, "controller failed"),

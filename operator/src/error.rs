@@ -27,7 +27,7 @@ pub enum Error {
     Stale,
 
     /// The API server refused a child, or could not be reached.
-    #[error("{action}: {source}")]
+    #[error("{action}: {}", said(source))]
     Child {
         /// What was tried.
         action: String,
@@ -36,12 +36,20 @@ pub enum Error {
     },
 
     /// The API server refused a call, or could not be reached.
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Api(#[from] kube::Error),
 
     /// A watch has ended.
     #[error("the watch caches are closed")]
     Closed(#[from] kube::runtime::reflector::store::WriterDropped),
+}
+
+/// The API server's own words, where it has answered; kube's carry the whole answer a second time.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        unanswered => unanswered.to_string(),
+    }
 }
 
 impl Error {

@@ -4,12 +4,15 @@ use crate::{
     apply::Change,
     crd::{ConditionType, UltraDeployment, UltraDeploymentStatus},
     error::Error,
+    status::{ROLLS_OUT, WAITS_FOR_CACHE, WAITS_FOR_DATABASE, WAITS_FOR_PARTS},
 };
 use kube::{
     Resource,
     runtime::events::{Event, EventType, Recorder},
 };
 
+/// Reasons for which a resource is not ready while all is well.
+const ORDINARY_WAITS: &[&str] = &[WAITS_FOR_DATABASE, WAITS_FOR_CACHE, WAITS_FOR_PARTS, ROLLS_OUT];
 /// Kubernetes keeps 1 kB of a note.
 const NOTE_BYTES: usize = 1000;
 
@@ -56,13 +59,10 @@ fn transition(previous: Option<&UltraDeploymentStatus>, next: &UltraDeploymentSt
     let ready = next.condition(ConditionType::Ready)?;
     let before = previous.and_then(|status| status.condition(ConditionType::Ready));
     let is_news = before.is_none_or(|before| before.status != ready.status || before.reason != ready.reason);
-    let is_trouble = is(next, ConditionType::Stalled, "True");
-    let was_ready = before.is_some_and(|before| before.status == "True");
-    let (severity, reason) = match (ready.status.as_str(), is_trouble, was_ready) {
-        ("True", ..) => (EventType::Normal, "Ready"),
-        (_, true, _) => (EventType::Warning, ready.reason.as_str()),
-        (_, _, true) => (EventType::Normal, "NotReady"),
-        _ => (EventType::Normal, ready.reason.as_str()),
+    let (severity, reason) = match ready.status.as_str() {
+        "True" => (EventType::Normal, "Ready"),
+        _ if ORDINARY_WAITS.contains(&ready.reason.as_str()) => (EventType::Normal, ready.reason.as_str()),
+        _ => (EventType::Warning, ready.reason.as_str()),
     };
     is_news.then(|| event(severity, reason, ready.message.clone()))
 }

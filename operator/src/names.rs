@@ -9,6 +9,9 @@ pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "ultra-ope
 /// Names the `UltraDeployment` that an object belongs to.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
 
+/// Names the version of what an object runs.
+pub const VERSION: &str = "app.kubernetes.io/version";
+
 /// The part of an Ultra that an object belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Component {
@@ -57,7 +60,7 @@ pub fn selector_labels(instance: &str, component: Component) -> BTreeMap<String,
 pub fn labels(instance: &str, component: Component, version: &str) -> BTreeMap<String, String> {
     let mut labels = selector_labels(instance, component);
     labels.extend(labels_of([
-        ("app.kubernetes.io/version", &*label_value(version)),
+        (VERSION, &*label_value(version)),
         ("app.kubernetes.io/part-of", "ultra"),
         MANAGED_BY,
     ]));

@@ -20,6 +20,15 @@ use kube::{
 };
 use serde_json::json;
 
+/// The database is on its way.
+pub const WAITS_FOR_DATABASE: &str = "DatabaseNotReady";
+/// The cache is on its way.
+pub const WAITS_FOR_CACHE: &str = "CacheNotReady";
+/// The service is held back until both are there.
+pub const WAITS_FOR_PARTS: &str = "ServiceNotStarted";
+/// The service is on its way.
+pub const ROLLS_OUT: &str = "RollingOut";
+
 /// A reconcile that came to its end.
 pub struct Converged {
     /// What was asked for.
@@ -160,10 +169,10 @@ fn database(converged: &Converged, children: &Children) -> Verdict {
         (Database::External(_), _) => elsewhere("database"),
         (Database::Builtin(_), Some(Some(postgres))) => {
             let rollout = rollout::stateful_set(postgres, children.pods_of(Component::Database));
-            Verdict::of(&rollout, "DatabaseNotReady")
+            Verdict::of(&rollout, WAITS_FOR_DATABASE)
         }
         (Database::Builtin(_), _) => {
-            Verdict::no("DatabaseNotReady", "the database's StatefulSet does not exist")
+            Verdict::no(WAITS_FOR_DATABASE, "the database's StatefulSet does not exist")
         }
     }
 }
@@ -174,9 +183,9 @@ fn cache(converged: &Converged, children: &Children) -> Verdict {
         (Cache::Memory, _) => Verdict::yes("InMemory", "each pod caches for itself"),
         (Cache::Builtin(_), Some(Some(redis))) => {
             let rollout = rollout::deployment(redis, children.pods_of(Component::Cache));
-            Verdict::of(&rollout, "CacheNotReady")
+            Verdict::of(&rollout, WAITS_FOR_CACHE)
         }
-        (Cache::Builtin(_), _) => Verdict::no("CacheNotReady", "the cache's Deployment does not exist"),
+        (Cache::Builtin(_), _) => Verdict::no(WAITS_FOR_CACHE, "the cache's Deployment does not exist"),
     }
 }
 
@@ -191,12 +200,9 @@ fn service(converged: &Converged, children: &Children) -> Verdict {
     match &converged.objects.service {
         Some(service) => {
             let rollout = rollout::deployment(service, children.pods_of(Component::Service));
-            Verdict::of(&rollout, "RollingOut")
+            Verdict::of(&rollout, ROLLS_OUT)
         }
-        None => Verdict::no(
-            "ServiceNotStarted",
-            "the service waits for its database and cache",
-        ),
+        None => Verdict::no(WAITS_FOR_PARTS, "the service waits for its database and cache"),
     }
 }
 

@@ -39,7 +39,10 @@ fn container_env(planned: &Objects<Planned>) -> Vec<EnvVar> {
 
 /// The kubelet leaves out a variable whose source may be missing, and is.
 fn is_optional(variable: &EnvVar) -> bool {
-    let source = variable.value_from.as_ref().and_then(|source| source.config_map_key_ref.as_ref());
+    let source = variable
+        .value_from
+        .as_ref()
+        .and_then(|source| source.config_map_key_ref.as_ref());
     source.is_some_and(|selector| selector.optional == Some(true))
 }
 
