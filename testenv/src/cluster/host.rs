@@ -1,0 +1,103 @@
+//! The host's side: what runs a cluster, shared by all clients of one run.
+
+mod addons;
+mod apply;
+mod capabilities;
+mod control_plane;
+mod controllers;
+mod forwarder;
+mod images;
+mod kubeconfig;
+mod machine;
+mod node;
+mod pki;
+mod port;
+mod process;
+mod volumes;
+
+use std::path::PathBuf;
+
+use tokio::sync::OnceCell;
+
+use self::{control_plane::ControlPlane, controllers::Controllers, node::Node};
+use crate::{
+    Error,
+    host::Context,
+    protocol::{ClusterLevel, Response},
+    provision::Image,
+    versions::Versions,
+};
+
+/// The Kubernetes parts of one run. Each is started when it is first asked for; who asks meanwhile waits for it, and
+/// one that failed to start is started anew for who asks next.
+#[derive(Default)]
+pub(crate) struct HostCluster {
+    /// Bare, and never given controllers: a test that plays their part would find them in its way.
+    api_server: OnceCell<ControlPlane>,
+    cluster: OnceCell<ControlPlane>,
+    controllers: OnceCell<Controllers>,
+    node: OnceCell<Node>,
+}
+
+impl HostCluster {
+    /// Makes sure that `level` runs and is ready, and tells how to reach it.
+    pub(crate) async fn at(&self, context: &Context, level: ClusterLevel) -> Result<Response, Error> {
+        let kubeconfig = self.provide(context, level).await?;
+        let kubectl = context.kubernetes().await?.path("kubectl").map_err(Error::refusal)?.to_owned();
+        Ok(Response::Cluster { kubeconfig, kubectl })
+    }
+
+    async fn provide(&self, context: &Context, level: ClusterLevel) -> Result<PathBuf, Error> {
+        if level == ClusterLevel::ApiServer {
+            let plane = self
+                .api_server
+                .get_or_try_init(|| ControlPlane::start(context, "api-server"))
+                .await?;
+            return Ok(plane.kubeconfig().clone());
+        }
+        let plane = self.cluster.get_or_try_init(|| ControlPlane::start(context, "cluster")).await?;
+        self.controllers.get_or_try_init(|| Controllers::start(context, plane)).await?;
+        if level >= ClusterLevel::Node {
+            self.node.get_or_try_init(|| Node::start(context, plane)).await?;
+        }
+        Ok(plane.kubeconfig().clone())
+    }
+
+    /// Copies an image of the engine onto the node.
+    pub(crate) async fn load(&self, context: &Context, image: &str) -> Result<(), Error> {
+        let node = self.node.get();
+        let node = node.ok_or_else(|| {
+            Error::Refused(format!("cannot load {image}: this run has no node (`cargo testenv up --cluster` starts one)"))
+        })?;
+        // Those that can be made here need not be there yet, and those of the source tree shall be up to date.
+        if let Some(image) = provided_images().into_iter().find(|provided| provided.reference() == image) {
+            context.image(image).await?;
+        }
+        node.load(context, &[image]).await
+    }
+
+    /// The kubeconfig of the run's cluster, else of its bare API server, if there is any.
+    pub(crate) fn kubeconfig(&self) -> Option<PathBuf> {
+        let plane = self.cluster.get().or_else(|| self.api_server.get())?;
+        Some(plane.kubeconfig().clone())
+    }
+}
+
+/// The images that Ultra's operator deploys, and its own.
+fn provided_images() -> [Image; 4] {
+    let versions = Versions::supported();
+    [
+        Image::Operator,
+        Image::Service,
+        Image::Postgres(versions.postgres.default.clone()),
+        Image::Redis(versions.redis.default.clone()),
+    ]
+}
+
+impl std::fmt::Debug for HostCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostCluster")
+            .field("kubeconfig", &self.kubeconfig())
+            .finish_non_exhaustive()
+    }
+}
