@@ -1,6 +1,8 @@
 //! `cargo testenv`: one file per subcommand.
 
+mod doctor;
 mod host;
+mod provision;
 mod watchdog;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -17,6 +19,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Says what is here, what is missing, what each missing thing costs and how to get it.
+    Doctor(doctor::Arguments),
+    /// Makes what is missing: the engine, the images, Kubernetes' programs. Resumes where it was interrupted.
+    Provision(provision::Arguments),
     /// Owns a run and serves its clients: started by the other commands and by tests.
     #[command(hide = true)]
     Host(host::Arguments),
@@ -28,6 +34,8 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
     match Cli::parse_from(without_plugin_name(arguments)).command {
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Provision(arguments) => provision::run(&arguments),
         Command::Host(arguments) => host::run(&arguments),
         Command::Watchdog(arguments) => watchdog::run(&arguments),
     }

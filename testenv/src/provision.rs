@@ -50,6 +50,17 @@ impl Provisioner {
         }
     }
 
+    /// Makes all that the four test layers need, in the default versions.
+    pub async fn everything(&self) -> Result<()> {
+        let engine = self.engine().await?;
+        for image in Image::all() {
+            self.image(&engine, image).await?;
+        }
+        // The bare API server needs programs that no image has.
+        self.kubernetes().await?;
+        Ok(())
+    }
+
     /// The same provisioner with stand-ins for the programs that it runs.
     #[cfg(test)]
     fn with_search_path(self, search_path: impl Into<OsString>) -> Self {
@@ -73,7 +84,7 @@ impl Provisioner {
         let waiting = format!("{artefact}: waiting for");
         let tell = |holder| {
             self.progress
-                .say(format!("{waiting} {holder}, which provisions it too"))
+                .say(format!("{waiting} {holder}, which provisions it too"));
         };
         let locked = self.cache.lock(name, tell).await;
         locked.map_err(|error| Error::file("locking the cache", self.cache.path(), error))
@@ -107,6 +118,6 @@ impl Provisioner {
     /// How much room the cache's disk has.
     pub(crate) fn free_megabytes(&self) -> std::io::Result<u64> {
         let stat = statvfs(self.cache.path())?;
-        Ok(u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()) / 1_000_000)
+        Ok(stat.blocks_available() * stat.fragment_size() / 1_000_000)
     }
 }

@@ -195,7 +195,7 @@ impl Failure {
         });
         match network {
             Some(line) => Self::Download(line.to_owned()),
-            None => Self::Other(lines().last().unwrap_or("it said nothing").to_owned()),
+            None => Self::Other(lines().next_back().unwrap_or("it said nothing").to_owned()),
         }
     }
 }
