@@ -1,6 +1,6 @@
 //! `ultra-operator`.
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Parser;
 use kube::CustomResourceExt;
 use std::{io, process::ExitCode};
@@ -17,12 +17,13 @@ fn main() -> ExitCode {
         // `ultra-operator crd | head` is no failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            // Every error tells its cause itself; the chain would tell it twice.
             #[expect(
                 clippy::print_stderr,
                 reason = "the edge of the program, where a person reads"
             )]
             {
-                eprintln!("ultra-operator: {error:#}");
+                eprintln!("ultra-operator: {error}");
             }
             ExitCode::FAILURE
         }
@@ -50,9 +51,7 @@ fn start(settings: ultra_operator::settings::Settings) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow!("another TLS provider is installed already"))?;
-    tokio::runtime::Runtime::new()
-        .context("starting the runtime")?
-        .block_on(run::run(settings))?;
+    tokio::runtime::Runtime::new()?.block_on(run::run(settings))?;
     Ok(())
 }
 

@@ -8,4 +8,5 @@ mod pure {
     mod generated;
     mod rules;
     mod snapshots;
+    mod volumes;
 }

@@ -32,7 +32,7 @@ pub struct Render {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The file cannot be read.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum RenderError {
         source: io::Error,
     },
     /// A document is not what it should be.
-    #[error("cannot parse {path}")]
+    #[error("{path}: {source}")]
     Parse {
         /// The file.
         path: PathBuf,

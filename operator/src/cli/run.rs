@@ -13,10 +13,10 @@ use tokio::{
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// There is neither a pod's ServiceAccount nor a kubeconfig.
-    #[error("no cluster to work for: run in a pod, or set KUBECONFIG")]
+    #[error("no cluster to work for: run in a pod, or set KUBECONFIG: {0}")]
     NoCluster(#[from] kube::Error),
     /// The health endpoints cannot listen.
-    #[error("cannot listen on {address}, set ULTRA_OPERATOR_LISTEN to a free address")]
+    #[error("cannot listen on {address}: {source}; set ULTRA_OPERATOR_LISTEN to a free address")]
     Listen {
         /// The address that was asked for.
         address: std::net::SocketAddr,
@@ -24,10 +24,10 @@ pub enum RunError {
         source: io::Error,
     },
     /// The health endpoints have failed.
-    #[error("the health endpoints have failed")]
+    #[error("the health endpoints have failed: {0}")]
     Health(#[source] io::Error),
     /// The system refused to deliver signals.
-    #[error("cannot wait for signals")]
+    #[error("cannot wait for signals: {0}")]
     Signals(#[source] io::Error),
 }
 

@@ -44,7 +44,7 @@ impl Fixture {
 }
 
 /// Versions of their own, so that a release changes no snapshot.
-fn images() -> Images {
+pub(super) fn images() -> Images {
     Images {
         service: ImageName::new("ultra-service", "1.2.3"),
         postgres: ImageName::new("postgres", "17"),

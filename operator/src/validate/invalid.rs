@@ -1,0 +1,103 @@
+//! Why a spec cannot be.
+
+use crate::crd::Profile;
+
+/// Why a spec cannot be.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Invalid {
+    /// The service has no authentication yet, so nothing but the open development profile starts.
+    #[error(
+        "spec.profile is {0}, which needs authentication, and this version has none: write `profile: development`"
+    )]
+    ProfileNotAvailable(Profile),
+    /// The same for real providers: the cluster would reach the owner's money without a credential.
+    #[error("spec.mode is real, which needs authentication, and this version has none: write `mode: mock`")]
+    ModeNotAvailable,
+    /// A choice with none or several of its alternatives.
+    #[error("spec.{field}: write exactly one of {alternatives}")]
+    NotExactlyOne {
+        /// The field with the choice.
+        field: &'static str,
+        /// What there is to choose from.
+        alternatives: &'static str,
+    },
+    /// A Secret that the spec names is not there.
+    #[error("Secret {name}, which spec.{field} names, does not exist: create it with the key {key}")]
+    SecretMissing {
+        /// The field that names it.
+        field: &'static str,
+        /// The Secret.
+        name: String,
+        /// The key that is needed.
+        key: String,
+    },
+    /// A Secret that the spec names lacks the key.
+    #[error("Secret {name}, which spec.{field} names, has no key {key}: add it")]
+    SecretKeyMissing {
+        /// The field that names it.
+        field: &'static str,
+        /// The Secret.
+        name: String,
+        /// The key that is needed.
+        key: String,
+    },
+    /// Someone took a key out of a Secret that the operator made.
+    #[error("Secret {name} has lost its key {key}: put it back, or delete the Secret and a new one is made")]
+    SecretIncomplete {
+        /// The Secret.
+        name: String,
+        /// The key that is needed.
+        key: &'static str,
+    },
+    /// A major version outside the supported ones.
+    #[error("spec.database.builtin.version is {version}: write a version from {oldest} to {newest}")]
+    PostgresVersionNotSupported {
+        /// What was asked for.
+        version: String,
+        /// The earliest that works.
+        oldest: String,
+        /// The latest that works.
+        newest: String,
+    },
+    /// A volume cannot become another one.
+    #[error(
+        "spec.database.builtin.{field} is {asked}, and the volume that exists has {existing}: write {existing}, or leave it out"
+    )]
+    VolumeFixed {
+        /// The field.
+        field: &'static str,
+        /// What it holds.
+        asked: String,
+        /// What the volume has.
+        existing: String,
+    },
+    /// A field whose text has no meaning.
+    #[error("spec.{field} is {value:?}: write {example}")]
+    Malformed {
+        /// The field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it could hold.
+        example: &'static str,
+    },
+    /// The object has not come from an API server.
+    #[error("metadata.{0} is missing")]
+    NoIdentity(&'static str),
+}
+
+impl Invalid {
+    /// The `reason` of the condition that shows this error.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::ProfileNotAvailable(_) => "ProfileNotAvailable",
+            Self::ModeNotAvailable => "ModeNotAvailable",
+            Self::NotExactlyOne { .. } | Self::Malformed { .. } | Self::NoIdentity(_) => "InvalidSpec",
+            Self::SecretMissing { .. } => "SecretMissing",
+            Self::SecretKeyMissing { .. } => "SecretKeyMissing",
+            Self::SecretIncomplete { .. } => "SecretIncomplete",
+            Self::PostgresVersionNotSupported { .. } => "VersionNotSupported",
+            Self::VolumeFixed { .. } => "VolumeFixed",
+        }
+    }
+}
