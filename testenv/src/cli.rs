@@ -1,11 +1,25 @@
 //! `cargo testenv`: one file per subcommand.
 
+mod ci;
 mod doctor;
+mod down;
 mod host;
+mod load;
+mod logs;
+mod own_host;
+mod persistent;
 mod provision;
+mod status;
+mod test;
+mod up;
 mod watchdog;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +33,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Provisions what is missing and runs the tests, layer by layer, fastest first.
+    Test(test::Arguments),
+    /// Runs what must pass before a change is merged: format, clippy, tests.
+    Ci,
+    /// Starts Postgres, Redis and the service to work against, and prints their addresses for a shell.
+    Up(up::Arguments),
+    /// Ends what `up` started, and returns when nothing of it is left.
+    Down,
+    /// Says what is up.
+    Status,
+    /// Prints what a part of the stack has written.
+    Logs(logs::Arguments),
+    /// Puts local images on the cluster's node.
+    Load(load::Arguments),
     /// Says what is here, what is missing, what each missing thing costs and how to get it.
     Doctor(doctor::Arguments),
     /// Makes what is missing: the engine, the images, Kubernetes' programs. Resumes where it was interrupted.
@@ -34,6 +62,13 @@ enum Command {
 /// Runs the command that the arguments name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<ExitCode> {
     match Cli::parse_from(without_plugin_name(arguments)).command {
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Ci => ci::run(),
+        Command::Up(arguments) => up::run(&arguments),
+        Command::Down => down::run(),
+        Command::Status => status::run(),
+        Command::Logs(arguments) => logs::run(&arguments),
+        Command::Load(arguments) => load::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),
         Command::Host(arguments) => host::run(&arguments),
@@ -48,6 +83,24 @@ fn without_plugin_name(arguments: impl IntoIterator<Item = OsString>) -> impl It
         .enumerate()
         .filter(|(position, argument)| *position != 1 || argument != "testenv")
         .map(|(_, argument)| argument)
+}
+
+/// The cargo that called this program, or the one on the `PATH`.
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Waits until a run's folder is gone: its watchdog removes that last of all.
+fn wait_until_gone(run: &Path, deadline: Duration) -> anyhow::Result<()> {
+    const INTERVAL: Duration = Duration::from_millis(20);
+    let end = Instant::now() + deadline;
+    while run.exists() {
+        if Instant::now() > end {
+            anyhow::bail!("{deadline:?} after its end, something of the run is left: see {}", run.display());
+        }
+        std::thread::sleep(INTERVAL);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -219,11 +219,6 @@ impl RunDir {
         self.path.join("lock")
     }
 
-    /// Whether the run's host still lives.
-    pub(crate) fn is_alive(&self) -> Result<bool, Error> {
-        Ok(self.path.is_dir() && RunLock::try_take(&self.lock_path())?.is_none())
-    }
-
     /// Removes the folder and all in it.
     pub(crate) fn remove(&self) -> Result<(), Error> {
         match fs::remove_dir_all(&self.path) {
@@ -274,7 +269,6 @@ mod tests {
     fn a_run_counts_as_dead_when_its_lock_is_free_and_is_given_to_one_cleaner_only() {
         let runs = tempfile::tempdir().unwrap();
         let (run, lock) = RunDir::create(runs.path()).unwrap();
-        assert!(run.is_alive().unwrap());
         assert!(RunDir::dead(runs.path()).unwrap().is_empty());
         drop(lock);
         let dead = RunDir::dead(runs.path()).unwrap();

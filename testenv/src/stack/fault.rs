@@ -46,6 +46,7 @@ impl fmt::Display for Fault {
 /// A part of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Part {
     /// Postgres.
     Postgres,

@@ -1,0 +1,53 @@
+//! A host that ends with this process.
+
+use std::{
+    path::Path,
+    process::{Child, Command},
+};
+
+use anyhow::Context;
+
+use crate::{
+    client::{Connection, launch},
+    host::Mode,
+    protocol::Request,
+};
+
+/// A host and its owner's connection: the run ends when this is dropped, and when this process ends, however it does.
+pub(super) struct OwnHost {
+    connection: Connection,
+    child: Child,
+}
+
+impl OwnHost {
+    /// Starts a host from this program.
+    pub(super) fn start() -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let launched = launch(Command::new(program), Mode::Owner.name())?;
+        let connection = Connection::to(&launched.socket)?;
+        connection.exchange(&Request::Own)?;
+        Ok(Self { connection, child: launched.child })
+    }
+
+    /// Where it listens.
+    pub(super) fn socket(&self) -> &Path {
+        self.connection.socket()
+    }
+
+    /// The run's folder.
+    pub(super) fn run(&self) -> &Path {
+        self.connection.run()
+    }
+
+    /// The run's id.
+    pub(super) fn run_id(&self) -> String {
+        self.run().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Ends the run; returns when the host has ended.
+    pub(super) fn end(mut self) -> anyhow::Result<()> {
+        self.connection.exchange(&Request::Down)?;
+        self.child.wait().context("cannot wait for the host")?;
+        Ok(())
+    }
+}
