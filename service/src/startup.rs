@@ -60,6 +60,8 @@ pub enum Error {
 impl Application {
     /// Builds everything and binds the listener. Servers that it depends on are not waited for.
     pub async fn build(config: Config) -> Result<Self, Error> {
+        // Some TLS clients take the process's default; it is an error only where somebody has chosen before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let stop = CancellationToken::new();
         let background = TaskTracker::new();
 

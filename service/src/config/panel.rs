@@ -1,6 +1,6 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{Deserialize, Deserializer, de::Visitor};
 
 use crate::{
     domain::{ModelId, parse_duration},
@@ -105,7 +105,21 @@ impl Panel {
     }
 }
 
+/// By a visitor, so that an error names the line and column of the value and not of what surrounds it.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_duration(&text).map_err(|problem| D::Error::custom(format!("{text:?} {problem}")))
+    struct GoDuration;
+
+    impl Visitor<'_> for GoDuration {
+        type Value = Duration;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a duration, such as 90s")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
+            parse_duration(text).map_err(|problem| E::custom(format!("{text:?} {problem}")))
+        }
+    }
+
+    deserializer.deserialize_str(GoDuration)
 }

@@ -1,11 +1,11 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
 use utoipa::ToSchema;
 
 /// The full name of a model, `provider/model`. The model's part may hold slashes of its own, as routers' names do.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(into = "String")]
 #[schema(value_type = String, example = "mock/analyst")]
 pub struct ModelId(Arc<str>);
 
@@ -49,11 +49,24 @@ impl FromStr for ModelId {
     }
 }
 
-impl TryFrom<String> for ModelId {
-    type Error = InvalidModelId;
+// By a visitor, so that an error in a configuration file names the line and column of this very name.
+impl<'de> Deserialize<'de> for ModelId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
+        impl Visitor<'_> for Name {
+            type Value = ModelId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a model name, provider/model")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ModelId, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Name)
     }
 }
 

@@ -17,9 +17,12 @@ use crate::{analyses, panel::Failure, store};
 
 const TYPE_BASE: &str = "https://ultra.dev/problems/";
 
-/// An error as its receiver sees it.
+/// An error as its receiver sees it. Boxed, because it travels in the `Err` of everything that is fine most of the time.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     status: StatusCode,
     /// The stable name: the end of `type`, and OpenAI's `code`.
     code: &'static str,
@@ -68,15 +71,16 @@ impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
-        Self {
+        let extra = Map::new();
+        Self(Box::new(Parts {
             status,
             code,
             detail,
             param: None,
             errors: Vec::new(),
             retry_after,
-            extra: Map::new(),
-        }
+            extra,
+        }))
     }
 
     /// A request that makes no sense.
@@ -105,8 +109,8 @@ impl Problem {
 
     /// Names the field that is wrong, by its path in the request.
     pub fn at(mut self, pointer: &str, detail: impl Into<String>) -> Self {
-        self.param = Some(pointer.trim_start_matches('/').replace('/', "."));
-        self.errors.push(FieldError {
+        self.0.param = Some(pointer.trim_start_matches('/').replace('/', "."));
+        self.0.errors.push(FieldError {
             pointer: pointer.to_owned(),
             detail: detail.into(),
         });
@@ -120,24 +124,24 @@ impl Problem {
 
     /// The problem as OpenAI writes errors.
     pub fn to_openai(&self) -> Value {
-        let kind = if self.status.is_server_error() {
+        let kind = if self.0.status.is_server_error() {
             "server_error"
         } else {
             "invalid_request_error"
         };
-        let code = self.code.replace('-', "_");
-        json!({"error": {"message": self.detail, "type": kind, "param": self.param, "code": code}})
+        let code = self.0.code.replace('-', "_");
+        json!({"error": {"message": self.0.detail, "type": kind, "param": self.0.param, "code": code}})
     }
 
     fn body(&self, request_id: &str) -> ProblemBody {
         ProblemBody {
-            r#type: format!("{TYPE_BASE}{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: self.status.as_u16(),
-            detail: self.detail.clone(),
+            r#type: format!("{TYPE_BASE}{}", self.0.code),
+            title: self.0.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.0.status.as_u16(),
+            detail: self.0.detail.clone(),
             request_id: request_id.to_owned(),
-            errors: self.errors.clone(),
-            extra: self.extra.clone(),
+            errors: self.0.errors.clone(),
+            extra: self.0.extra.clone(),
         }
     }
 
@@ -145,13 +149,13 @@ impl Problem {
         headers.remove(header::CONTENT_LENGTH);
         headers.remove(header::CONTENT_TYPE);
         let mut response = if openai {
-            (self.status, Json(self.to_openai())).into_response()
+            (self.0.status, Json(self.to_openai())).into_response()
         } else {
             let body = Json(self.body(request_id));
             let json = HeaderValue::from_static("application/problem+json");
-            (self.status, [(header::CONTENT_TYPE, json)], body).into_response()
+            (self.0.status, [(header::CONTENT_TYPE, json)], body).into_response()
         };
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.headers_mut().extend(headers);
@@ -162,7 +166,7 @@ impl Problem {
 // The shape depends on the path, which only `render` knows: here the problem just travels.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.0.status.into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -178,6 +182,7 @@ impl From<Failure> for Problem {
         let detail = format!("{failure}. Left out: {}.", names.join("; "));
         let mut problem = Self::unavailable("too-few-models", detail);
         problem
+            .0
             .extra
             .insert("left_out".to_owned(), json!(failure.left_out));
         problem
@@ -248,6 +253,7 @@ fn unshaped(response: &Response) -> Option<Problem> {
 }
 
 /// Turns a panic into an answer, so that one request's bug is one request's problem.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over by value")]
 pub(super) fn from_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let message = panic
         .downcast_ref::<&str>()

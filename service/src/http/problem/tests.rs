@@ -10,7 +10,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::*;
 
 async fn ask(path: &str) -> (StatusCode, HeaderMap, Value) {
-    let broken = || async { panic!("the secret is 1234") };
+    async fn broken() -> StatusCode {
+        panic!("the secret is 1234")
+    }
     let app: Router = Router::new()
         .route("/panics", get(broken))
         .route("/v1/panics", get(broken))

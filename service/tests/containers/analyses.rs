@@ -1,0 +1,103 @@
+use serde_json::{Value, json};
+
+use crate::harness::{QUESTION, Service, events, json_of};
+
+#[tokio::test]
+async fn the_panel_answers_and_the_answer_can_be_read_again() {
+    let service = Service::alone().await;
+    let body = json!({"prompt": QUESTION, "options": {"details": true}});
+    let created: Value = service
+        .post("/api/v1/analyses", &body)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    insta::assert_json_snapshot!(created, {
+        ".id" => "[id]", ".created_at" => "[time]", ".duration_ms" => "[ms]", ".stages[].answers[].duration_ms" => "[ms]",
+    });
+
+    let path = format!("/api/v1/analyses/{}", created["id"].as_str().unwrap());
+    let read: Value = service.get(&path).send().await.unwrap().json().await.unwrap();
+    assert_eq!(read, created);
+}
+
+#[tokio::test]
+async fn a_stream_tells_each_step_in_order_and_ends_with_the_answer() {
+    let service = Service::alone().await;
+    let request = service
+        .post("/api/v1/analyses", &json!({"prompt": QUESTION}))
+        .header("accept", "text/event-stream");
+    let events = events(request.send().await.unwrap()).await;
+
+    let ids: Vec<_> = events
+        .iter()
+        .map(|(id, ..)| id.parse::<usize>().unwrap())
+        .collect();
+    assert_eq!(ids, (0..events.len()).collect::<Vec<_>>());
+
+    let mut names: Vec<_> = events.iter().map(|(_, name, _)| name.as_str()).collect();
+    names.dedup();
+    insta::assert_json_snapshot!(names);
+
+    let streamed: String = events
+        .iter()
+        .filter(|(_, name, _)| name == "synthesis.delta")
+        .map(|(.., data)| json_of(data)["text"].as_str().unwrap().to_owned())
+        .collect();
+    let last = json_of(&events.last().unwrap().2);
+    assert_eq!(last["answer"], streamed);
+    assert_eq!(json_of(&events[0].2)["id"], last["id"]);
+}
+
+const ONE_FAILS: &str = "panel: {models: [mock/analyst, mock/unavailable, mock/skeptic]}";
+const TWO_FAIL: &str = "panel: {models: [mock/analyst, mock/unavailable, mock/stalled], deadline: 500ms}";
+
+#[tokio::test]
+async fn a_member_that_fails_is_left_out_and_named_and_the_answer_is_not_remembered() {
+    let service = Service::start(&[], Some(ONE_FAILS)).await;
+    let first = service.ask(QUESTION).await;
+    assert_eq!(first["left_out"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&first["left_out"][0]["model"], &first["left_out"][0]["reason"]),
+        (&json!("mock/unavailable"), &json!("failed"))
+    );
+    assert_eq!(service.ask(QUESTION).await["cached"], false);
+}
+
+#[tokio::test]
+async fn too_few_models_are_a_503_that_says_which_and_why() {
+    let service = Service::start(&[], Some(TWO_FAIL)).await;
+    let response = service
+        .post("/api/v1/analyses", &json!({"prompt": QUESTION}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers().contains_key("retry-after"));
+    let problem: Value = response.json().await.unwrap();
+    insta::assert_json_snapshot!(problem, {".request_id" => "[id]"});
+
+    let request = service
+        .post("/api/v1/analyses", &json!({"prompt": QUESTION}))
+        .header("accept", "text/event-stream");
+    let events = events(request.send().await.unwrap()).await;
+    let (_, name, data) = events.last().unwrap();
+    assert_eq!(
+        (name.as_str(), &json_of(data)["type"]),
+        ("analysis.failed", &problem["type"])
+    );
+}
+
+#[tokio::test]
+async fn a_synthesizer_that_fails_is_replaced_by_another_model() {
+    let panel = "panel: {models: [mock/analyst, mock/skeptic], synthesizer: mock/unavailable}";
+    let service = Service::start(&[], Some(panel)).await;
+    let answer = service.ask(QUESTION).await;
+    assert_eq!(
+        (&answer["synthesizer"], &answer["degraded"]),
+        (&json!("mock/analyst"), &json!(false))
+    );
+    assert_eq!(answer["left_out"][0]["stage"], "ultra_synthesis");
+}

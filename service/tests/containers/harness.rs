@@ -1,0 +1,161 @@
+//! A running service, and how tests talk to it.
+
+use std::{
+    fmt::Debug,
+    io::Write as _,
+    time::{Duration, Instant},
+};
+
+use eventsource_stream::Eventsource as _;
+use futures::StreamExt as _;
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tempfile::{NamedTempFile, TempDir};
+use tokio::{sync::oneshot, task::JoinHandle};
+use ultra_service::{config::Config, startup::Application};
+
+pub(crate) const QUESTION: &str = "Should a small team run its own Postgres?";
+
+/// A service of its own port and data folder, built as the binary builds it.
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    pub(crate) running: JoinHandle<std::io::Result<()>>,
+    shutdown: Option<oneshot::Sender<()>>,
+    _files: (TempDir, Option<NamedTempFile>),
+}
+
+impl Service {
+    /// On SQLite and the cache in the process.
+    pub(crate) async fn alone() -> Self {
+        Self::start(&[], None).await
+    }
+
+    /// With these variables, and this content of the configuration file.
+    pub(crate) async fn start(vars: &[(&str, &str)], file: Option<&str>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut all = vec![
+            ("ULTRA_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            (
+                "ULTRA_DATA_DIR".to_owned(),
+                folder.path().join("data").display().to_string(),
+            ),
+        ];
+        let file = file.map(|content| {
+            let mut file = NamedTempFile::new().unwrap();
+            file.write_all(content.as_bytes()).unwrap();
+            all.push(("ULTRA_CONFIG_FILE".to_owned(), file.path().display().to_string()));
+            file
+        });
+        all.extend(
+            vars.iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let config = Config::from_env(all).unwrap_or_else(|errors| panic!("{errors}"));
+        let application = Application::build(config).await.unwrap();
+        let url = format!("http://{}", application.local_addr());
+        let (shutdown, told) = oneshot::channel::<()>();
+        let running = tokio::spawn(application.run_until(async move {
+            // A test that ends without a word drops the sender, which ends its service too.
+            let _ = told.await;
+        }));
+        let client = Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        let service = Self {
+            url,
+            client,
+            running,
+            shutdown: Some(shutdown),
+            _files: (folder, file),
+        };
+        until("the service is ready", async || {
+            let status = service
+                .get("/health/ready")
+                .send()
+                .await
+                .map(|response| response.status().as_u16());
+            if matches!(status, Ok(200)) {
+                Ok(())
+            } else {
+                Err(format!("{status:?}"))
+            }
+        })
+        .await;
+        service
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.url)).json(body)
+    }
+
+    /// Asks the panel, and expects an answer.
+    pub(crate) async fn ask(&self, prompt: &str) -> Value {
+        let response = self
+            .post("/api/v1/analyses", &json!({"prompt": prompt}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        response.json().await.unwrap()
+    }
+
+    /// The health report.
+    pub(crate) async fn health(&self) -> Value {
+        self.get("/health").send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits until the report shows this status of the dependency.
+    pub(crate) async fn dependency_is(&self, name: &str, status: &str) -> Value {
+        until(&format!("{name} is {status}"), async || {
+            let report = self.health().await;
+            if report["dependencies"][name]["status"] == status {
+                Ok(report)
+            } else {
+                Err(report.to_string())
+            }
+        })
+        .await
+    }
+
+    /// Asks the service to end, as a signal does.
+    pub(crate) fn shut_down(&mut self) {
+        self.shutdown.take().unwrap().send(()).unwrap();
+    }
+}
+
+/// Waits for a condition; when the time is over, fails with what was seen last.
+pub(crate) async fn until<T, E: Debug>(what: &str, condition: impl AsyncFn() -> Result<T, E>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match condition().await {
+            Ok(value) => return value,
+            Err(last) => assert!(
+                Instant::now() < deadline,
+                "not in time: {what}; last seen: {last:?}"
+            ),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// All events of a stream: id, name, data.
+pub(crate) async fn events(response: Response) -> Vec<(String, String, String)> {
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut stream = response.bytes_stream().eventsource();
+    let mut events = Vec::new();
+    while let Some(event) = stream.next().await {
+        let event = event.unwrap();
+        events.push((event.id, event.event, event.data));
+    }
+    events
+}
+
+pub(crate) fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
