@@ -1,6 +1,6 @@
 //! With Kubernetes' own controllers, because owners cascade by them.
 
-use super::harness::{Object, Operator, SOON};
+use super::harness::{Object, Operator};
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet, StatefulSet},
     core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
@@ -10,8 +10,12 @@ use kube::{
     api::{DeleteParams, ListParams},
 };
 use serde_json::json;
+use std::time::Duration;
 use ultra_operator::names::INSTANCE;
 use ultra_testenv::{Cluster, wait_for};
+
+/// The garbage collector looks for kinds that are new to it, as this one is in a fresh cluster, every 30 seconds.
+const COLLECTED: Duration = Duration::from_secs(120);
 
 async fn left<K: Object>(operator: &Operator, left: &mut Vec<String>) {
     let of_demo = ListParams::default().labels(&format!("{INSTANCE}=demo"));
@@ -49,7 +53,7 @@ async fn a_deleted_resource_leaves_nothing_behind() {
         .await
         .unwrap();
 
-    wait_for("nothing to be left", SOON, async || {
+    wait_for("nothing to be left", COLLECTED, async || {
         let left = everything_left(&operator).await;
         if left.is_empty() {
             Ok(())
@@ -75,7 +79,7 @@ async fn a_volume_that_is_to_be_retained_stays() {
         .await
         .unwrap();
 
-    wait_for("only the volume to be left", SOON, async || {
+    wait_for("only the volume to be left", COLLECTED, async || {
         let left = everything_left(&operator).await;
         if left == ["PersistentVolumeClaim data-demo-postgres-0"] {
             Ok(())

@@ -1,7 +1,7 @@
 use super::harness::{Object, Operator, from};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    core::v1::{ConfigMap, Secret, Service, ServiceAccount},
+    core::v1::{ConfigMap, PodTemplateSpec, Secret, Service, ServiceAccount},
 };
 use kube::{
     ResourceExt,
@@ -159,17 +159,32 @@ async fn what_others_add_to_a_child_stays() {
 }
 
 #[tokio::test]
-async fn a_field_that_the_spec_drops_is_dropped_from_the_child() {
+async fn a_field_that_the_spec_drops_is_dropped_from_every_child() {
+    fn has_none(pod: &PodTemplateSpec) -> bool {
+        pod.spec
+            .as_ref()
+            .unwrap()
+            .image_pull_secrets
+            .as_ref()
+            .is_none_or(Vec::is_empty)
+    }
     let operator = operator().await;
     operator
         .create(json!({ "image": { "pullSecrets": [{ "name": "registry" }] } }))
         .await;
     operator.become_ready().await;
+
     operator.patch_spec(json!({ "image": null })).await;
+
+    operator
+        .until("demo-postgres", "no pull secret", |set: &StatefulSet| {
+            has_none(&set.spec.as_ref().unwrap().template)
+        })
+        .await;
+    operator.stateful_set_is_available("demo-postgres").await;
     operator
         .until("demo", "no pull secret", |service: &Deployment| {
-            let pod = service.spec.as_ref().unwrap().template.spec.as_ref().unwrap();
-            pod.image_pull_secrets.as_ref().is_none_or(Vec::is_empty)
+            has_none(&service.spec.as_ref().unwrap().template)
         })
         .await;
 }

@@ -63,7 +63,7 @@ fn refusals() -> Vec<Refusal> {
             json!({ "env": [{ "name": "A", "valueFrom": { "secretKeyRef": { "name": "a", "key": "b" } } }] }),
         ),
         refusal(
-            json!({ "panel": { "deadline": "90" } }),
+            json!({ "panel": { "deadline": "90us" } }),
             "such as 90s",
             json!({ "panel": { "deadline": "90s" } }),
         ),
