@@ -73,12 +73,12 @@ fn is(status: &UltraDeploymentStatus, kind: ConditionType, value: &str) -> bool 
         .is_some_and(|condition| condition.status == value)
 }
 
-fn event(severity: EventType, reason: &str, note: String) -> Event {
-    let end = note.floor_char_boundary(NOTE_BYTES);
+fn event(severity: EventType, reason: &str, mut note: String) -> Event {
+    note.truncate(note.floor_char_boundary(NOTE_BYTES));
     Event {
         type_: severity,
         reason: reason.to_owned(),
-        note: Some(note[..end].to_owned()),
+        note: Some(note),
         action: "Reconcile".to_owned(),
         secondary: None,
     }
