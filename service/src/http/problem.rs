@@ -253,7 +253,10 @@ fn unshaped(response: &Response) -> Option<Problem> {
 }
 
 /// Turns a panic into an answer, so that one request's bug is one request's problem.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over by value")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the layer hands the panic over by value"
+)]
 pub(super) fn from_panic(panic: Box<dyn std::any::Any + Send>) -> Response {
     let message = panic
         .downcast_ref::<&str>()

@@ -49,7 +49,7 @@ async fn tokens_are_counted_and_bound_the_answer() {
 #[tokio::test]
 async fn a_stop_text_ends_the_answer_before_it() {
     let stopped = ask("mock/analyst", QUESTION, |request| {
-        request.stop = vec!["Postgres".to_owned()]
+        request.stop = vec!["Postgres".to_owned()];
     })
     .await
     .unwrap();
