@@ -85,7 +85,13 @@ impl Cluster {
     ) -> Result<Self, Error> {
         let config = client::config(&kubeconfig).await?;
         let client = client::from_config(config.clone())?;
-        Ok(Self { config, client, kubeconfig, kubectl, connection })
+        Ok(Self {
+            config,
+            client,
+            kubeconfig,
+            kubectl,
+            connection,
+        })
     }
 
     /// A client with all rights.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes a container a Kubernetes node. NODE_NAME and POD_CIDR come from the environment; certificates and kubeconfigs are
-# mounted at /etc/kubernetes/pki, image archives at /images. CLUSTER_CIDR is that of all pods.
+# at /etc/kubernetes/pki. CLUSTER_CIDR is that of all pods.
 set -eu
 : "${NODE_NAME:?}" "${POD_CIDR:?}" "${CLUSTER_CIDR:=10.244.0.0/16}"
 PKI=/etc/kubernetes/pki
@@ -9,7 +9,8 @@ prepare_mounts() {
 	mount --make-rshared /
 	# The engine mounts these read-only for an unprivileged container; kubelet and kube-proxy set values there.
 	for path in /sys /proc/sys /sys/fs/cgroup /sys/fs/cgroup/*; do
-		if mountpoint -q "$path"; then mount -o remount,rw "$path" || true; fi
+		# This mount alone: other containers may hold the same file system read-only.
+		if mountpoint -q "$path"; then mount -o remount,rw,bind "$path" || true; fi
 	done
 	# kubelet refuses to start without it.
 	[ -e /dev/kmsg ] || mknod /dev/kmsg c 1 11 || ln -sf /dev/null /dev/kmsg
@@ -27,12 +28,13 @@ start_containerd() {
 	exit 1
 }
 
-import_images() {
-	local archive
-	for archive in /images/*.tar; do
-		[ -e "$archive" ] || continue
-		ctr -n k8s.io images import "$archive"
-	done
+# In version 2 a cgroup that has children with controllers may not have processes, so the first ones make room for the pods'.
+prepare_cgroups() {
+	local root=/sys/fs/cgroup
+	[ -f $root/cgroup.controllers ] || return 0
+	mkdir -p $root/init
+	xargs -rn1 <$root/cgroup.procs >$root/init/cgroup.procs || true
+	sed -e 's/ / +/g' -e 's/^/+/' $root/cgroup.controllers >$root/cgroup.subtree_control
 }
 
 start_proxy() {
@@ -42,8 +44,8 @@ start_proxy() {
 }
 
 prepare_mounts
+prepare_cgroups
 start_containerd
-import_images
 start_proxy
 exec kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=$PKI/node.conf --hostname-override="$NODE_NAME" \
 	--node-ip="$(hostname -I | awk '{print $1}')"

@@ -10,6 +10,7 @@ mod images;
 mod kubeconfig;
 mod machine;
 mod node;
+mod operator;
 mod pki;
 mod port;
 mod process;
@@ -24,8 +25,6 @@ use crate::{
     Error,
     host::Context,
     protocol::{ClusterLevel, Response},
-    provision::Image,
-    versions::Versions,
 };
 
 /// The Kubernetes parts of one run. Each is started when it is first asked for; who asks meanwhile waits for it, and
@@ -37,13 +36,19 @@ pub(crate) struct HostCluster {
     cluster: OnceCell<ControlPlane>,
     controllers: OnceCell<Controllers>,
     node: OnceCell<Node>,
+    operator: OnceCell<()>,
 }
 
 impl HostCluster {
     /// Makes sure that `level` runs and is ready, and tells how to reach it.
     pub(crate) async fn at(&self, context: &Context, level: ClusterLevel) -> Result<Response, Error> {
         let kubeconfig = self.provide(context, level).await?;
-        let kubectl = context.kubernetes().await?.path("kubectl").map_err(Error::refusal)?.to_owned();
+        let kubectl = context
+            .kubernetes()
+            .await?
+            .path("kubectl")
+            .map_err(Error::refusal)?
+            .to_owned();
         Ok(Response::Cluster { kubeconfig, kubectl })
     }
 
@@ -55,10 +60,20 @@ impl HostCluster {
                 .await?;
             return Ok(plane.kubeconfig().clone());
         }
-        let plane = self.cluster.get_or_try_init(|| ControlPlane::start(context, "cluster")).await?;
-        self.controllers.get_or_try_init(|| Controllers::start(context, plane)).await?;
+        let plane = self
+            .cluster
+            .get_or_try_init(|| ControlPlane::start(context, "cluster"))
+            .await?;
+        self.controllers
+            .get_or_try_init(|| Controllers::start(context, plane))
+            .await?;
         if level >= ClusterLevel::Node {
-            self.node.get_or_try_init(|| Node::start(context, plane)).await?;
+            let node = self.node.get_or_try_init(|| Node::start(context, plane)).await?;
+            if level >= ClusterLevel::Operator {
+                self.operator
+                    .get_or_try_init(|| operator::install(context, plane, node))
+                    .await?;
+            }
         }
         Ok(plane.kubeconfig().clone())
     }
@@ -67,10 +82,15 @@ impl HostCluster {
     pub(crate) async fn load(&self, context: &Context, image: &str) -> Result<(), Error> {
         let node = self.node.get();
         let node = node.ok_or_else(|| {
-            Error::Refused(format!("cannot load {image}: this run has no node (`cargo testenv up --cluster` starts one)"))
+            Error::Refused(format!(
+                "cannot load {image}: this run has no node (`cargo testenv up --cluster` starts one)"
+            ))
         })?;
         // Those that can be made here need not be there yet, and those of the source tree shall be up to date.
-        if let Some(image) = provided_images().into_iter().find(|provided| provided.reference() == image) {
+        if let Some(image) = operator::images()
+            .into_iter()
+            .find(|provided| provided.reference() == image)
+        {
             context.image(image).await?;
         }
         node.load(context, &[image]).await
@@ -81,17 +101,6 @@ impl HostCluster {
         let plane = self.cluster.get().or_else(|| self.api_server.get())?;
         Some(plane.kubeconfig().clone())
     }
-}
-
-/// The images that Ultra's operator deploys, and its own.
-fn provided_images() -> [Image; 4] {
-    let versions = Versions::supported();
-    [
-        Image::Operator,
-        Image::Service,
-        Image::Postgres(versions.postgres.default.clone()),
-        Image::Redis(versions.redis.default.clone()),
-    ]
 }
 
 impl std::fmt::Debug for HostCluster {

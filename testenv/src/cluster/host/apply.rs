@@ -41,9 +41,11 @@ async fn apply_object(client: &Client, object: &DynamicObject) -> Result<(), Err
     let kind = GroupVersionKind::try_from(types)
         .map_err(|error| Error::io("read a manifest", std::io::Error::other(error)))?;
     let doing = format!("apply {} {name}", types.kind);
-    let (resource, capabilities) = wait_for(&format!("the API server knows {}", types.kind), KIND_DEADLINE, async || {
-        discovery::pinned_kind(client, &kind).await
-    })
+    let (resource, capabilities) = wait_for(
+        &format!("the API server knows {}", types.kind),
+        KIND_DEADLINE,
+        async || discovery::pinned_kind(client, &kind).await,
+    )
     .await?;
     let namespace = object.metadata.namespace.as_deref().unwrap_or("default");
     let api: Api<DynamicObject> = match capabilities.scope {
@@ -51,5 +53,8 @@ async fn apply_object(client: &Client, object: &DynamicObject) -> Result<(), Err
         Scope::Namespaced => Api::namespaced_with(client.clone(), namespace, &resource),
     };
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    api.patch(name, &parameters, &Patch::Apply(object)).await.map(drop).map_err(Error::kubernetes(&doing))
+    api.patch(name, &parameters, &Patch::Apply(object))
+        .await
+        .map(drop)
+        .map_err(Error::kubernetes(&doing))
 }

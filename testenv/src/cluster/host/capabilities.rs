@@ -50,7 +50,10 @@ pub(super) fn available() -> Result<Vec<String>, Error> {
     let status = std::fs::read_to_string("/proc/self/status")
         .map_err(|source| Error::io("read /proc/self/status", source))?;
     let set = bounding_set(&status).ok_or_else(|| {
-        Error::io("find CapBnd in /proc/self/status", std::io::ErrorKind::InvalidData.into())
+        Error::io(
+            "find CapBnd in /proc/self/status",
+            std::io::ErrorKind::InvalidData.into(),
+        )
     })?;
     Ok(names(set))
 }
@@ -61,7 +64,10 @@ fn bounding_set(status: &str) -> Option<u64> {
 }
 
 fn names(set: u64) -> Vec<String> {
-    let named = NAMES.iter().enumerate().filter(|(number, _)| set >> number & 1 == 1);
+    let named = NAMES
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| set >> number & 1 == 1);
     named.map(|(_, name)| (*name).to_owned()).collect()
 }
 

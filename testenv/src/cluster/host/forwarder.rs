@@ -23,10 +23,17 @@ impl Forwarder {
         let listen = async || {
             let listener = TcpListener::bind((gateway, 0)).await?;
             let address = listener.local_addr()?;
-            Ok(Self { listener, address, target })
+            Ok(Self {
+                listener,
+                address,
+                target,
+            })
         };
         listen().await.map_err(|source| {
-            Error::io(format!("listen on the container network's gateway {gateway}"), source)
+            Error::io(
+                format!("listen on the container network's gateway {gateway}"),
+                source,
+            )
         })
     }
 

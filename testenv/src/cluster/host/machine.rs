@@ -48,25 +48,39 @@ impl Machine {
             host_config: Some(host_config()?),
             ..ContainerCreateBody::default()
         };
-        let created = docker.create_container(Some(options), body).await.map_err(Error::refusal)?;
-        Ok(Self { docker, id: created.id })
+        let created = docker
+            .create_container(Some(options), body)
+            .await
+            .map_err(Error::refusal)?;
+        Ok(Self {
+            docker,
+            id: created.id,
+        })
     }
 
     /// Writes files into a folder of the container.
     pub(super) async fn write(&self, folder: &str, files: &[(&str, String)]) -> Result<(), Error> {
         let archive = archive(files).map_err(|source| Error::io("pack the node's files", source))?;
         let options = UploadToContainerOptionsBuilder::new().path(folder).build();
-        let uploaded = self.docker.upload_to_container(&self.id, Some(options), bollard::body_full(archive.into()));
+        let uploaded =
+            self.docker
+                .upload_to_container(&self.id, Some(options), bollard::body_full(archive.into()));
         uploaded.await.map_err(Error::refusal)
     }
 
     /// Starts the container.
     pub(super) async fn start(&self) -> Result<(), Error> {
-        self.docker.start_container(&self.id, None::<StartContainerOptions>).await.map_err(Error::refusal)
+        self.docker
+            .start_container(&self.id, None::<StartContainerOptions>)
+            .await
+            .map_err(Error::refusal)
     }
 
     /// Waits for `condition`, but no longer than the container runs. The error holds the end of its log.
-    pub(super) async fn until<T>(&self, condition: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) async fn until<T>(
+        &self,
+        condition: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let mut ended = self.docker.wait_container(&self.id, None::<WaitContainerOptions>);
         tokio::select! {
             end = ended.next() => {
@@ -84,14 +98,19 @@ impl Machine {
 
     async fn log(&self) -> String {
         let lines = TAIL_LINES.to_string();
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines).build();
+        let options = LogsOptionsBuilder::new()
+            .stdout(true)
+            .stderr(true)
+            .tail(&lines)
+            .build();
         let log = collect(self.docker.logs(&self.id, Some(options))).await;
         log.unwrap_or_else(|error| error.to_string())
     }
 
     /// Runs a command in the container and gives what it writes.
     pub(super) async fn run(&self, command: &[&str]) -> Result<String, Error> {
-        self.execute(command, futures::stream::empty::<Result<Vec<u8>, Error>>()).await
+        self.execute(command, futures::stream::empty::<Result<Vec<u8>, Error>>())
+            .await
     }
 
     /// Runs a command in the container with `input`, and gives what it writes.
@@ -107,20 +126,38 @@ impl Machine {
             attach_stderr: Some(true),
             ..ExecConfig::default()
         };
-        let exec = self.docker.create_exec(&self.id, config).await.map_err(Error::refusal)?.id;
-        let StartExecResults::Attached { output, input: stdin } =
-            self.docker.start_exec(&exec, None).await.map_err(Error::refusal)?
+        let exec = self
+            .docker
+            .create_exec(&self.id, config)
+            .await
+            .map_err(Error::refusal)?
+            .id;
+        let StartExecResults::Attached { output, input: stdin } = self
+            .docker
+            .start_exec(&exec, None)
+            .await
+            .map_err(Error::refusal)?
         else {
-            return Err(Error::Refused(format!("{command:?} runs on the node without its output")));
+            return Err(Error::Refused(format!(
+                "{command:?} runs on the node without its output"
+            )));
         };
         let (fed, output) = tokio::join!(feed(stdin, input), collect(output));
         let output = output?;
-        match self.docker.inspect_exec(&exec).await.map_err(Error::refusal)?.exit_code {
+        match self
+            .docker
+            .inspect_exec(&exec)
+            .await
+            .map_err(Error::refusal)?
+            .exit_code
+        {
             Some(0) => fed.map(|()| output),
             code => {
                 let code = code.map_or_else(|| String::from("no code"), |code| code.to_string());
                 let end = tail(&output, TAIL_LINES);
-                Err(Error::Refused(format!("{command:?} on the node ended with {code}: {end}")))
+                Err(Error::Refused(format!(
+                    "{command:?} on the node ended with {code}: {end}"
+                )))
             }
         }
     }
@@ -129,7 +166,10 @@ impl Machine {
 fn host_config() -> Result<HostConfig, Error> {
     Ok(HostConfig {
         cap_add: Some(capabilities::available()?),
-        security_opt: Some(vec![String::from("seccomp=unconfined"), String::from("apparmor=unconfined")]),
+        security_opt: Some(vec![
+            String::from("seccomp=unconfined"),
+            String::from("apparmor=unconfined"),
+        ]),
         // kubelet and kube-proxy set values below /proc/sys.
         masked_paths: Some(Vec::new()),
         readonly_paths: Some(Vec::new()),
@@ -183,7 +223,9 @@ async fn collect(
     let mut output = std::pin::pin!(output);
     let mut text = String::new();
     while let Some(chunk) = output.next().await {
-        text.push_str(&String::from_utf8_lossy(&chunk.map_err(Error::refusal)?.into_bytes()));
+        text.push_str(&String::from_utf8_lossy(
+            &chunk.map_err(Error::refusal)?.into_bytes(),
+        ));
     }
     Ok(text)
 }

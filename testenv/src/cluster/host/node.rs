@@ -7,14 +7,8 @@ use kube::{Api, Client};
 use tokio::task::JoinSet;
 
 use super::{
-    addons,
-    control_plane::ControlPlane,
-    forwarder::Forwarder,
-    images,
-    kubeconfig::kubeconfig,
-    machine::Machine,
-    pki::Pki,
-    volumes,
+    addons, control_plane::ControlPlane, forwarder::Forwarder, images, kubeconfig::kubeconfig,
+    machine::Machine, pki::Pki, volumes,
 };
 use crate::{Error, cluster::wait::wait_for, host::Context, provision::Image};
 
@@ -43,7 +37,12 @@ impl Node {
         let image = context.image(Image::Node).await?;
         let pause = context.image(Image::Pause).await?;
         let coredns = context.image(Image::CoreDns).await?;
-        let gateway = context.engine().await?.bridge_gateway().await.map_err(Error::refusal)?;
+        let gateway = context
+            .engine()
+            .await?
+            .bridge_gateway()
+            .await
+            .map_err(Error::refusal)?;
         let forwarder = Forwarder::bind(gateway, plane.address()).await?;
         let server = forwarder.address();
         let mut servants = JoinSet::new();
@@ -51,10 +50,15 @@ impl Node {
 
         let environment = vec![format!("NODE_NAME={NAME}"), format!("POD_CIDR={POD_NETWORK}")];
         let machine = Machine::create(context, NAME, image, environment).await?;
-        machine.write(PKI_FOLDER, &files(&plane.pki, &format!("https://{server}"))?).await?;
+        machine
+            .write(PKI_FOLDER, &files(&plane.pki, &format!("https://{server}"))?)
+            .await?;
         machine.start().await?;
         servants.spawn(volumes::serve(plane.client.clone(), machine.clone(), NAME));
-        let node = Self { machine, _servants: servants };
+        let node = Self {
+            machine,
+            _servants: servants,
+        };
         let preparing = async {
             addons::apply_all(&plane.client, server, &coredns).await?;
             node.containerd_answers().await?;
@@ -95,19 +99,38 @@ fn files(pki: &Pki, server: &str) -> Result<Vec<(&'static str, String)>, Error> 
 async fn ready(client: &Client) -> Result<(), Error> {
     let nodes: Api<v1::Node> = Api::all(client.clone());
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), "kube-system");
-    wait_for("the node is ready and resolves names", READY_DEADLINE, async || {
-        let node = nodes.get(NAME).await.map_err(|error| error.to_string())?;
-        if !is_ready(&node) {
-            return Err(format!("node: {:?}", node.status.and_then(|status| status.conditions)));
-        }
-        let dns = deployments.get("coredns").await.map_err(|error| error.to_string())?;
-        let status = dns.status.unwrap_or_default();
-        if status.available_replicas >= Some(1) { Ok(()) } else { Err(format!("CoreDNS: {status:?}")) }
-    })
+    wait_for(
+        "the node is ready and resolves names",
+        READY_DEADLINE,
+        async || {
+            let node = nodes.get(NAME).await.map_err(|error| error.to_string())?;
+            if !is_ready(&node) {
+                return Err(format!(
+                    "node: {:?}",
+                    node.status.and_then(|status| status.conditions)
+                ));
+            }
+            let dns = deployments
+                .get("coredns")
+                .await
+                .map_err(|error| error.to_string())?;
+            let status = dns.status.unwrap_or_default();
+            if status.available_replicas >= Some(1) {
+                Ok(())
+            } else {
+                Err(format!("CoreDNS: {status:?}"))
+            }
+        },
+    )
     .await
 }
 
 fn is_ready(node: &v1::Node) -> bool {
-    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    let conditions = node
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

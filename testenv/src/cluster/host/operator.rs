@@ -14,37 +14,51 @@ use crate::{
     versions::Versions,
 };
 
+/// What a user applies.
+const MANIFEST: &str = include_str!("../../../../manifests/install.yaml");
+
 const NAMESPACE: &str = "ultra-system";
 const DEPLOYMENT: &str = "ultra-operator";
 
 /// The operator starts in less than a second once its image is there.
 const READY_DEADLINE: Duration = Duration::from_secs(90);
 
-/// Puts the images that it needs on the node, applies the generated install manifest and waits until it is available.
-pub(super) async fn install(context: &Context, plane: &ControlPlane, node: &Node) -> Result<(), Error> {
+/// The operator's image, and those that it deploys.
+pub(super) fn images() -> [Image; 4] {
     let versions = Versions::supported();
-    let mut references = Vec::new();
-    for image in [
+    [
         Image::Operator,
         Image::Service,
         Image::Postgres(versions.postgres.default.clone()),
         Image::Redis(versions.redis.default.clone()),
-    ] {
+    ]
+}
+
+/// Puts the images on the node, applies the generated manifest and waits until the operator is available.
+pub(super) async fn install(context: &Context, plane: &ControlPlane, node: &Node) -> Result<(), Error> {
+    let mut references = Vec::new();
+    for image in images() {
         references.push(context.image(image).await?);
     }
     let references: Vec<&str> = references.iter().map(String::as_str).collect();
-    let (loaded, applied) =
-        tokio::join!(node.load(context, &references), apply(&plane.client, &context.install_manifest()?));
-    loaded.and(applied)?;
+    node.load(context, &references).await?;
+    apply(&plane.client, MANIFEST).await?;
     available(&plane.client).await
 }
 
 async fn available(client: &Client) -> Result<(), Error> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), NAMESPACE);
     let available = wait_for("the operator is available", READY_DEADLINE, async || {
-        let deployment = deployments.get(DEPLOYMENT).await.map_err(|error| error.to_string())?;
+        let deployment = deployments
+            .get(DEPLOYMENT)
+            .await
+            .map_err(|error| error.to_string())?;
         let status = deployment.status.unwrap_or_default();
-        if status.available_replicas >= Some(1) { Ok(()) } else { Err(format!("{status:?}")) }
+        if status.available_replicas >= Some(1) {
+            Ok(())
+        } else {
+            Err(format!("{status:?}"))
+        }
     });
     match available.await {
         Err(error) => {

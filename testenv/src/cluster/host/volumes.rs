@@ -44,14 +44,26 @@ struct Provisioner {
 
 /// Makes volumes for claims and removes them when those are gone, for ever.
 pub(super) async fn serve(client: Client, machine: Machine, node: &'static str) {
-    let claims = Controller::new(Api::<PersistentVolumeClaim>::all(client.clone()), watcher::Config::default());
-    let volumes = Controller::new(Api::<PersistentVolume>::all(client.clone()), watcher::Config::default());
-    let provisioner = Arc::new(Provisioner { client, machine, node });
-    let claims = claims.run(provide, retry, provisioner.clone()).for_each(|result| async {
-        if let Err(error) = result {
-            tracing::warn!("a volume claim: {error}");
-        }
+    let claims = Controller::new(
+        Api::<PersistentVolumeClaim>::all(client.clone()),
+        watcher::Config::default(),
+    );
+    let volumes = Controller::new(
+        Api::<PersistentVolume>::all(client.clone()),
+        watcher::Config::default(),
+    );
+    let provisioner = Arc::new(Provisioner {
+        client,
+        machine,
+        node,
     });
+    let claims = claims
+        .run(provide, retry, provisioner.clone())
+        .for_each(|result| async {
+            if let Err(error) = result {
+                tracing::warn!("a volume claim: {error}");
+            }
+        });
     let volumes = volumes.run(reclaim, retry, provisioner).for_each(|result| async {
         if let Err(error) = result {
             tracing::warn!("a volume: {error}");
@@ -71,9 +83,18 @@ async fn provide(claim: Arc<PersistentVolumeClaim>, provisioner: Arc<Provisioner
     let name = format!("pvc-{}", claim.uid().unwrap_or_default());
     let folder = format!("{FOLDER}/{name}");
     // Kubelet sets the group of a volume only for pods with an fsGroup.
-    provisioner.machine.run(&["mkdir", "--parents", "--mode=0777", &folder]).await?;
+    provisioner
+        .machine
+        .run(&["mkdir", "--parents", "--mode=0777", &folder])
+        .await?;
     let volumes: Api<PersistentVolume> = Api::all(provisioner.client.clone());
-    match volumes.create(&PostParams::default(), &volume(&name, &folder, &claim, provisioner.node)?).await {
+    match volumes
+        .create(
+            &PostParams::default(),
+            &volume(&name, &folder, &claim, provisioner.node)?,
+        )
+        .await
+    {
         Err(kube::Error::Api(status)) if status.is_already_exists() => {}
         result => drop(result.map_err(Error::kubernetes("create a volume"))?),
     }
@@ -85,7 +106,10 @@ fn wants_volume(claim: &PersistentVolumeClaim, node: &str) -> bool {
     let class = spec.and_then(|spec| spec.storage_class_name.as_deref());
     let bound = spec.is_some_and(|spec| spec.volume_name.is_some());
     let selected = claim.annotations().get(SELECTED_NODE).map(String::as_str);
-    class == Some(STORAGE_CLASS) && selected == Some(node) && !bound && claim.metadata.deletion_timestamp.is_none()
+    class == Some(STORAGE_CLASS)
+        && selected == Some(node)
+        && !bound
+        && claim.metadata.deletion_timestamp.is_none()
 }
 
 fn volume(
@@ -95,8 +119,10 @@ fn volume(
     node: &str,
 ) -> Result<PersistentVolume, Error> {
     let spec = claim.spec.clone().unwrap_or_default();
-    let capacity: BTreeMap<String, Quantity> =
-        spec.resources.and_then(|resources| resources.requests).unwrap_or_default();
+    let capacity: BTreeMap<String, Quantity> = spec
+        .resources
+        .and_then(|resources| resources.requests)
+        .unwrap_or_default();
     let on_node = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [node]});
     serde_json::from_value(json!({
         "metadata": {"name": name, "annotations": {PROVISIONED_BY: PROVISIONER}},
@@ -120,11 +146,17 @@ fn volume(
 }
 
 async fn reclaim(volume: Arc<PersistentVolume>, provisioner: Arc<Provisioner>) -> Result<Action, Error> {
-    let ours = volume.annotations().get(PROVISIONED_BY).is_some_and(|by| by == PROVISIONER);
+    let ours = volume
+        .annotations()
+        .get(PROVISIONED_BY)
+        .is_some_and(|by| by == PROVISIONER);
     let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
     if ours && phase == Some("Released") && volume.metadata.deletion_timestamp.is_none() {
         let name = volume.name_any();
-        provisioner.machine.run(&["rm", "--recursive", "--force", &format!("{FOLDER}/{name}")]).await?;
+        provisioner
+            .machine
+            .run(&["rm", "--recursive", "--force", &format!("{FOLDER}/{name}")])
+            .await?;
         let volumes: Api<PersistentVolume> = Api::all(provisioner.client.clone());
         match volumes.delete(&name, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => {}

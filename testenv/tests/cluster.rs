@@ -1,0 +1,12 @@
+//! What runs on a real node.
+
+#[path = "cluster/inventory.rs"]
+mod inventory;
+#[path = "cluster/kubectl.rs"]
+mod kubectl;
+#[path = "cluster/node.rs"]
+mod node;
+#[path = "cluster/operator.rs"]
+mod operator;
+#[path = "cluster/pod.rs"]
+mod pod;
