@@ -44,9 +44,12 @@ pub async fn provision() -> Result<(), Error> {
 ///
 /// Made once per machine, interpreter and requirements; safe to call from several processes at once.
 pub async fn python(requirements: &str) -> Result<Python, Error> {
-    virtualenv::ready(&CacheDir::from_env()?, requirements)
-        .await
-        .map(|environment| Python { environment })
+    virtualenv::ready(&CacheDir::from_env()?, requirements).await
+}
+
+/// The same, in a cache folder of the caller's choice.
+pub async fn python_in(cache: &Path, requirements: &str) -> Result<Python, Error> {
+    virtualenv::ready(&CacheDir::at(cache)?, requirements).await
 }
 
 /// An interpreter in a virtual environment of its own.

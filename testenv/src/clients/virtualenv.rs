@@ -1,23 +1,18 @@
 //! Virtual environments in the cache folder: made whole or not at all, once.
 
-use std::{
-    ffi::OsStr,
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsStr, fs, io, path::Path, time::Duration};
 
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use super::{Error, interpreter, output};
+use super::{Error, Python, interpreter, output};
 use crate::cache_dir::CacheDir;
 
-const MAKE: Duration = Duration::from_secs(120);
+const MAKE: Duration = Duration::from_secs(300);
 const INSTALL: Duration = Duration::from_secs(900);
 
-/// The folder of an environment that holds exactly `requirements`.
-pub(super) async fn ready(cache: &CacheDir, requirements: &str) -> Result<PathBuf, Error> {
+/// The environment that holds exactly `requirements`, made if need be.
+pub(super) async fn ready(cache: &CacheDir, requirements: &str) -> Result<Python, Error> {
     let python = OsStr::new("python3");
     let name = name(&interpreter::identity(python).await?, requirements);
     let folder = cache
@@ -25,7 +20,7 @@ pub(super) async fn ready(cache: &CacheDir, requirements: &str) -> Result<PathBu
         .map_err(Error::io("make the clients' cache folder"))?;
     let environment = folder.join(&name);
     if environment.exists() {
-        return Ok(environment);
+        return Ok(Python { environment });
     }
     let wait = |holder| tracing::info!("waiting for {holder}, which is making the same Python environment");
     let _lock = cache
@@ -42,7 +37,7 @@ pub(super) async fn ready(cache: &CacheDir, requirements: &str) -> Result<PathBu
         make(python, made.path(), requirements).await?;
         fs::rename(made.keep(), &environment).map_err(Error::io("move the finished environment in place"))?;
     }
-    Ok(environment)
+    Ok(Python { environment })
 }
 
 fn name(interpreter: &str, requirements: &str) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    http::{StatusCode, Uri},
+    http::{HeaderMap, StatusCode, Uri},
     routing::post,
 };
 use serde_json::{Value, json};
@@ -15,6 +15,11 @@ use super::{
     exchange::{self, Server},
     wire::{Failure, Prompt, WireFormat, header, limit, text},
 };
+
+/// The API versions that clients may ask for; for a plain conversation their answers are the same.
+const VERSIONS: [&str; 2] = ["2023-06-01", WITHOUT_SAMPLING];
+const WITHOUT_SAMPLING: &str = "2026-10-21";
+const SAMPLING: [&str; 3] = ["temperature", "top_p", "top_k"];
 
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new().route("/v1/messages", post(exchange::answer::<Anthropic>))
@@ -32,21 +37,19 @@ impl WireFormat for Anthropic {
     }
 
     fn read(_: &Uri, request: &Request) -> Result<Prompt, Failure> {
+        let version = authorize(&request.headers)?;
         let body = &request.body;
-        if header(&request.headers, "x-api-key").is_none() {
-            return Err(Failure::new(
-                StatusCode::UNAUTHORIZED,
-                "x-api-key header is required",
-            ));
-        }
-        if header(&request.headers, "anthropic-version").is_none() {
-            return Err(Failure::invalid("anthropic-version: header is required"));
-        }
         if !body.is_object() {
             return Err(Failure::invalid("The request body is not valid JSON"));
         }
         if request.model.is_empty() {
             return Err(Failure::invalid("model: Field required"));
+        }
+        let removed = SAMPLING.iter().find(|name| !body[**name].is_null());
+        if let (WITHOUT_SAMPLING, Some(removed)) = (version, removed) {
+            return Err(Failure::invalid(format!(
+                "{removed}: not supported in API version {version}"
+            )));
         }
         let max_tokens =
             limit(&body["max_tokens"]).ok_or_else(|| Failure::invalid("max_tokens: Field required"))?;
@@ -109,12 +112,13 @@ impl WireFormat for Anthropic {
             .collect()
     }
 
-    fn error(failure: &Failure) -> Value {
+    fn error(failure: &Failure, request_id: Option<&str>) -> Value {
         let kind = match failure.status.as_u16() {
             401 => "authentication_error",
             402 => "billing_error",
             403 => "permission_error",
             404 => "not_found_error",
+            409 => "conflict_error",
             413 => "request_too_large",
             429 => "rate_limit_error",
             504 => "timeout_error",
@@ -122,11 +126,35 @@ impl WireFormat for Anthropic {
             500..=599 => "api_error",
             _ => "invalid_request_error",
         };
-        json!({ "type": "error", "error": { "type": kind, "message": failure.message } })
+        json!({
+            "type": "error",
+            "error": { "type": kind, "message": failure.message },
+            "request_id": request_id,
+        })
     }
 
     fn error_event(failure: &Failure) -> String {
-        event(&Self::error(failure))
+        event(&Self::error(failure, None))
+    }
+}
+
+/// Checks the key, which the SDKs send as a bearer token since 2026-10-21, and gives the API version.
+fn authorize(headers: &HeaderMap) -> Result<&str, Failure> {
+    let bearer = header(headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
+    if header(headers, "x-api-key").or(bearer).is_none() {
+        return Err(Failure::new(
+            StatusCode::UNAUTHORIZED,
+            "x-api-key header is required",
+        ));
+    }
+    let version = header(headers, "anthropic-version")
+        .ok_or_else(|| Failure::invalid("anthropic-version: header is required"))?;
+    if VERSIONS.contains(&version) {
+        Ok(version)
+    } else {
+        Err(Failure::invalid(format!(
+            "anthropic-version: \"{version}\" is not a valid version"
+        )))
     }
 }
 

@@ -106,12 +106,12 @@ mod tests {
         "data: {\"d\":3}\n\n",
     ];
 
-    fn taken(fault: Option<Fault>) -> Vec<Step> {
+    fn taken(fault: Option<&Fault>) -> Vec<Step> {
         let pieces = EVENTS.map(|event| Bytes::from_static(event.as_bytes())).to_vec();
         steps(
             pieces,
             Duration::ZERO,
-            fault.as_ref(),
+            fault,
             Bytes::from_static(b"data: {\"error\":1}\n\n"),
         )
     }
@@ -128,19 +128,19 @@ mod tests {
     #[test]
     fn a_fault_mid_body_strikes_after_half_of_the_pieces() {
         assert_eq!(
-            taken(Some(Fault::Stall)),
+            taken(Some(&Fault::Stall)),
             [send(EVENTS[0]), send(EVENTS[1]), Step::Hang]
         );
-        assert_eq!(taken(Some(Fault::Reset))[2], Step::Cut { reset: true });
-        assert_eq!(taken(Some(Fault::Truncate))[2], Step::Cut { reset: false });
+        assert_eq!(taken(Some(&Fault::Reset))[2], Step::Cut { reset: true });
+        assert_eq!(taken(Some(&Fault::Truncate))[2], Step::Cut { reset: false });
         assert_eq!(
-            taken(Some(Fault::StreamError { status: 503 }))[2],
+            taken(Some(&Fault::StreamError { status: 503 }))[2],
             send("data: {\"error\":1}\n\n")
         );
     }
 
     #[test]
     fn malformed_json_stands_in_a_well_formed_event() {
-        assert_eq!(taken(Some(Fault::MalformedJson))[2], send("data: {\"d\":\n\n"));
+        assert_eq!(taken(Some(&Fault::MalformedJson))[2], send("data: {\"d\":\n\n"));
     }
 }

@@ -159,7 +159,8 @@ impl Exchange {
     }
 
     pub(super) fn refuse<W: WireFormat>(self, failure: &Failure) -> Response {
-        let mut response = self.whole::<W>(failure.status, JSON, W::error(failure).to_string().into());
+        let error = W::error(failure, Some(&self.call.id()));
+        let mut response = self.whole::<W>(failure.status, JSON, error.to_string().into());
         if let Some(seconds) = failure.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

@@ -95,7 +95,7 @@ impl WireFormat for Gemini {
         pieces.chain([end]).map(|data| event(&data)).collect()
     }
 
-    fn error(failure: &Failure) -> Value {
+    fn error(failure: &Failure, _: Option<&str>) -> Value {
         let status = match failure.status.as_u16() {
             401 => "UNAUTHENTICATED",
             403 => "PERMISSION_DENIED",
@@ -117,7 +117,7 @@ impl WireFormat for Gemini {
     }
 
     fn error_event(failure: &Failure) -> String {
-        event(&Self::error(failure))
+        event(&Self::error(failure, None))
     }
 }
 

@@ -105,7 +105,7 @@ impl WireFormat for OpenAi {
             .collect()
     }
 
-    fn error(failure: &Failure) -> Value {
+    fn error(failure: &Failure, _: Option<&str>) -> Value {
         let (kind, code) = match failure.status {
             StatusCode::UNAUTHORIZED => ("invalid_request_error", Some("invalid_api_key")),
             StatusCode::NOT_FOUND => ("invalid_request_error", Some("model_not_found")),
@@ -117,7 +117,7 @@ impl WireFormat for OpenAi {
     }
 
     fn error_event(failure: &Failure) -> String {
-        event(&Self::error(failure))
+        event(&Self::error(failure, None))
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) trait WireFormat: 'static {
     fn events(answer: &Answer) -> Vec<String>;
 
     /// The body of an error answer.
-    fn error(failure: &Failure) -> Value;
+    fn error(failure: &Failure, request_id: Option<&str>) -> Value;
 
     /// An error within a stream, as a Server-Sent Event.
     fn error_event(failure: &Failure) -> String;
