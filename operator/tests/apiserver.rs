@@ -1,6 +1,6 @@
 //! Against a real API server.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod apiserver {
     mod deletion;
