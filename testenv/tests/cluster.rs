@@ -1,4 +1,5 @@
 //! What runs on a real node.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "cluster/inventory.rs"]
 mod inventory;

@@ -64,16 +64,19 @@ impl HostCluster {
             .cluster
             .get_or_try_init(|| ControlPlane::start(context, "cluster"))
             .await?;
-        self.controllers
-            .get_or_try_init(|| Controllers::start(context, plane))
-            .await?;
-        if level >= ClusterLevel::Node {
-            let node = self.node.get_or_try_init(|| Node::start(context, plane)).await?;
-            if level >= ClusterLevel::Operator {
-                self.operator
-                    .get_or_try_init(|| operator::install(context, plane, node))
-                    .await?;
-            }
+        let controllers = self
+            .controllers
+            .get_or_try_init(|| Controllers::start(context, plane));
+        if level == ClusterLevel::Controllers {
+            controllers.await?;
+            return Ok(plane.kubeconfig().clone());
+        }
+        let node = self.node.get_or_try_init(|| Node::start(context, plane));
+        let (_, node) = tokio::try_join!(controllers, node)?;
+        if level == ClusterLevel::Operator {
+            self.operator
+                .get_or_try_init(|| operator::install(context, plane, node))
+                .await?;
         }
         Ok(plane.kubeconfig().clone())
     }

@@ -1,11 +1,6 @@
 //! The certificates of one control plane, made in milliseconds and kept in its folder.
 
-use std::{
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-};
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -107,11 +102,6 @@ impl Pki {
     /// The authority's certificate, as PEM.
     pub(super) fn authority(&self) -> String {
         self.authority.pem()
-    }
-
-    /// The folder of the files.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 

@@ -60,7 +60,8 @@ impl Process {
         })
     }
 
-    /// Waits for `condition`, but no longer than the process lives. The error holds the end of its log.
+    /// Waits for `condition`, but no longer than the process lives. The error of one that does not come to hold in time
+    /// holds the end of the process' log.
     pub(super) async fn until<T>(
         &self,
         condition: impl Future<Output = Result<T, Error>>,
@@ -68,11 +69,12 @@ impl Process {
         let mut child = self.child.lock().await;
         tokio::select! {
             status = child.wait() => Err(self.ended(status)),
-            result = condition => result.map_err(|error| Error::Unready {
-                program: self.name,
-                source: Box::new(error),
-                log: self.tail(),
-            }),
+            result = condition => match result {
+                Err(late @ Error::Deadline { .. }) => {
+                    Err(Error::Unready { program: self.name, source: Box::new(late), log: self.tail() })
+                }
+                other => other,
+            },
         }
     }
 
