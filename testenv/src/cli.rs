@@ -85,18 +85,16 @@ fn without_plugin_name(arguments: impl IntoIterator<Item = OsString>) -> impl It
         .map(|(_, argument)| argument)
 }
 
-/// The cargo that called this program, or the one on the `PATH`.
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
 /// Waits until a run's folder is gone: its watchdog removes that last of all.
 fn wait_until_gone(run: &Path, deadline: Duration) -> anyhow::Result<()> {
     const INTERVAL: Duration = Duration::from_millis(20);
     let end = Instant::now() + deadline;
     while run.exists() {
         if Instant::now() > end {
-            anyhow::bail!("{deadline:?} after its end, something of the run is left: see {}", run.display());
+            anyhow::bail!(
+                "{deadline:?} after its end, something of the run is left: see {}",
+                run.display()
+            );
         }
         std::thread::sleep(INTERVAL);
     }

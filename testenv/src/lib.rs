@@ -15,6 +15,7 @@
 //! process starts the host process that owns them, and it ends with the last one.
 
 pub mod cache_dir;
+mod cargo;
 #[cfg(feature = "cli")]
 mod cleanup;
 #[cfg(feature = "cli")]

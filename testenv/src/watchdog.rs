@@ -14,9 +14,9 @@ pub(crate) const CLEAN: &[u8] = b"clean";
 
 /// A host that was killed may have had a request under way that the engine still carries out: nothing may have
 /// appeared for this long.
-const SETTLED: Duration = Duration::from_secs(2);
+const SETTLED: Duration = Duration::from_secs(5);
 
-const LOOKS: u32 = 10;
+const LOOKS: u32 = 20;
 
 /// Logs of runs whose host was killed that are kept.
 const KEPT_LOGS: usize = 20;

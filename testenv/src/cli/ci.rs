@@ -7,12 +7,22 @@ use std::{
 
 use anyhow::Context;
 
-use super::cargo;
+use crate::cargo::cargo;
 
 /// That generated files are fresh is a test of the layer `pure`, beside their generators.
 const CHECKS: [(&str, &[&str]); 2] = [
     ("format", &["fmt", "--all", "--check"]),
-    ("clippy", &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
+    (
+        "clippy",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    ),
 ];
 
 /// Does everything, even after a failure: a person wants to know all that is wrong at once.
@@ -20,13 +30,16 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
     let mut failed = Vec::new();
     for (name, arguments) in CHECKS {
         writeln!(std::io::stderr(), "── {name}: cargo {}", arguments.join(" "))?;
-        let status = Command::new(cargo()).args(arguments).status().context("cannot start cargo")?;
+        let status = cargo().args(arguments).status().context("cannot start cargo")?;
         if !status.success() {
             failed.push(name);
         }
     }
     let program = std::env::current_exe().context("cannot find this program")?;
-    let status = Command::new(program).arg("test").status().context("cannot start the tests")?;
+    let status = Command::new(program)
+        .arg("test")
+        .status()
+        .context("cannot start the tests")?;
     if !status.success() {
         failed.push("test");
     }

@@ -26,7 +26,10 @@ impl OwnHost {
         let launched = launch(Command::new(program), Mode::Owner.name())?;
         let connection = Connection::to(&launched.socket)?;
         connection.exchange(&Request::Own)?;
-        Ok(Self { connection, child: launched.child })
+        Ok(Self {
+            connection,
+            child: launched.child,
+        })
     }
 
     /// Where it listens.
@@ -41,7 +44,11 @@ impl OwnHost {
 
     /// The run's id.
     pub(super) fn run_id(&self) -> String {
-        self.run().file_name().unwrap_or_default().to_string_lossy().into_owned()
+        self.run()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
     }
 
     /// Ends the run; returns when the host has ended.

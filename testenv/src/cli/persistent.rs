@@ -24,7 +24,9 @@ pub(super) struct Persistent {
 impl Persistent {
     /// Of the user who has this cache folder.
     pub(super) fn of(cache: &CacheDir) -> anyhow::Result<Self> {
-        Ok(Self { folder: cache.folder("up").context("cannot use the cache folder")? })
+        Ok(Self {
+            folder: cache.folder("up").context("cannot use the cache folder")?,
+        })
     }
 
     /// Connects to it. `None`: nothing is up.
@@ -35,7 +37,8 @@ impl Persistent {
 
     /// Connects to it, or says how to start it.
     pub(super) fn connect(&self) -> anyhow::Result<Connection> {
-        self.find().context("nothing is up: `cargo testenv up` starts a stack")
+        self.find()
+            .context("nothing is up: `cargo testenv up` starts a stack")
     }
 
     /// Connects to it, and starts it when nothing is up.
@@ -46,7 +49,10 @@ impl Persistent {
         }
         let program = std::env::current_exe().context("cannot find this program")?;
         let launched = launch(Command::new(program), Mode::Persistent.name())?;
-        let socket = launched.socket.to_str().context("the socket's path is not text")?;
+        let socket = launched
+            .socket
+            .to_str()
+            .context("the socket's path is not text")?;
         fs::write(self.pointer(), socket).context("cannot write down where the host listens")?;
         Ok(Connection::to(&launched.socket)?)
     }

@@ -60,7 +60,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Mode::Mock => run_layers(arguments)?,
         Mode::Real => {
             let reason = "the service cannot be given a provider's key yet";
-            Report::new(PROVIDERS.map(|name| (name.to_owned(), Outcome::skipped(reason))).to_vec())
+            Report::new(
+                PROVIDERS
+                    .map(|name| (name.to_owned(), Outcome::skipped(reason)))
+                    .to_vec(),
+            )
         }
     };
     let mut output = std::io::stdout();
@@ -78,23 +82,28 @@ fn run_layers(arguments: &Arguments) -> anyhow::Result<Report> {
     let targets = targets().context("cannot list the workspace's tests")?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
     let provisioner = Provisioner::new(CacheDir::from_env()?, Progress::stderr());
-    let mut runner = Runner::new(arguments.arguments.clone());
-    let mut host = None;
+    let host = OwnHost::start()?;
+    let runner = Runner::new(&host, arguments.arguments.clone());
     let mut rows = Vec::new();
     for layer in Layer::ALL {
         let outcome = match why_not(layer, arguments, targets.contains(layer.target())) {
             Some(reason) => Outcome::skipped(reason),
             None => {
                 let start = Instant::now();
-                let outcome = run_layer(layer, &runtime, &provisioner, &mut host, &mut runner)
-                    .unwrap_or_else(|error| Outcome::not_run(format!("{error:#}")));
-                outcome.after(start.elapsed())
+                say(&format!("{layer}: {}", layer.description()))?;
+                let provisioned = runtime.block_on(layer.provision(&provisioner));
+                let outcome = provisioned
+                    .context("cannot provision it")
+                    .and_then(|()| runner.run(layer));
+                outcome
+                    .unwrap_or_else(|error| Outcome::not_run(format!("{error:#}")))
+                    .after(start.elapsed())
             }
         };
         rows.push((layer.to_string(), outcome));
     }
-    if let Some(host) = host {
-        end(host)?;
+    if let Err(error) = end(host) {
+        rows.push(("leftovers".to_owned(), Outcome::not_run(format!("{error:#}"))));
     }
     Ok(Report::new(rows))
 }
@@ -111,23 +120,6 @@ fn why_not(layer: Layer, arguments: &Arguments, has_tests: bool) -> Option<&'sta
         (false, _) if arguments.only.is_empty() => Some("runs with --all"),
         (false, _) => Some("not selected"),
     }
-}
-
-fn run_layer(
-    layer: Layer,
-    runtime: &tokio::runtime::Runtime,
-    provisioner: &Provisioner,
-    host: &mut Option<OwnHost>,
-    runner: &mut Runner,
-) -> anyhow::Result<Outcome> {
-    say(&format!("{layer}: {}", layer.description()))?;
-    runtime.block_on(layer.provision(provisioner)).context("cannot provision it")?;
-    if layer.needs_host() && host.is_none() {
-        let started = OwnHost::start()?;
-        runner.use_host(started.socket(), &started.run_id());
-        *host = Some(started);
-    }
-    runner.run(layer)
 }
 
 /// A run that leaves something is a run that failed.
@@ -147,7 +139,12 @@ mod tests {
     use super::*;
 
     fn arguments(only: &[Layer], all: bool) -> Arguments {
-        Arguments { only: only.to_vec(), all, mode: Mode::Mock, arguments: Vec::new() }
+        Arguments {
+            only: only.to_vec(),
+            all,
+            mode: Mode::Mock,
+            arguments: Vec::new(),
+        }
     }
 
     #[test]
@@ -161,6 +158,15 @@ mod tests {
     fn a_selection_leaves_all_others_out_and_says_so() {
         let selected = arguments(&[Layer::Pure, Layer::Exhaustive], false);
         let reasons = Layer::ALL.map(|layer| why_not(layer, &selected, true));
-        assert_eq!(reasons, [None, Some("not selected"), Some("not selected"), Some("not selected"), None]);
+        assert_eq!(
+            reasons,
+            [
+                None,
+                Some("not selected"),
+                Some("not selected"),
+                Some("not selected"),
+                None
+            ]
+        );
     }
 }

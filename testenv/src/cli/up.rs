@@ -28,7 +28,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
     runtime.block_on(async {
         let cache = CacheDir::from_env()?;
-        provision(Provisioner::new(cache.clone(), Progress::stderr()), arguments.cluster).await?;
+        provision(
+            Provisioner::new(cache.clone(), Progress::stderr()),
+            arguments.cluster,
+        )
+        .await?;
         let persistent = Persistent::of(&cache)?;
         let (for_stack, for_cluster) = (persistent.start()?, persistent.start()?);
         let (stack, cluster) = tokio::join!(stack(&for_stack), cluster(&for_cluster, arguments.cluster));
@@ -48,8 +52,10 @@ async fn provision(provisioner: Provisioner, cluster: bool) -> anyhow::Result<()
     }
     let versions = Versions::supported();
     let engine = provisioner.engine().await?;
-    let databases =
-        [Image::Redis(versions.redis.default.clone()), Image::Postgres(versions.postgres.default.clone())];
+    let databases = [
+        Image::Redis(versions.redis.default.clone()),
+        Image::Postgres(versions.postgres.default.clone()),
+    ];
     for image in databases.into_iter().chain([Image::Service]) {
         provisioner.image(&engine, image).await?;
     }
@@ -81,10 +87,14 @@ async fn cluster(
 }
 
 fn print_stack(answer: Response) -> anyhow::Result<()> {
-    let Response::Stack(addresses) = answer else { anyhow::bail!("the host answered {answer:?} for a stack") };
-    for (variable, url) in
-        [("DATABASE_URL", addresses.postgres), ("REDIS_URL", addresses.redis), ("ULTRA_URL", addresses.service)]
-    {
+    let Response::Stack(addresses) = answer else {
+        anyhow::bail!("the host answered {answer:?} for a stack")
+    };
+    for (variable, url) in [
+        ("DATABASE_URL", addresses.postgres),
+        ("REDIS_URL", addresses.redis),
+        ("ULTRA_URL", addresses.service),
+    ] {
         if let Some(url) = url {
             export(variable, &url)?;
         }
@@ -97,7 +107,11 @@ fn print_cluster(kubeconfig: &Path, kubectl: &Path) -> anyhow::Result<()> {
     if which("kubectl").is_none()
         && let Some(folder) = kubectl.parent()
     {
-        writeln!(std::io::stdout(), "export PATH={}:\"$PATH\"", quoted(&folder.display().to_string()))?;
+        writeln!(
+            std::io::stdout(),
+            "export PATH={}:\"$PATH\"",
+            quoted(&folder.display().to_string())
+        )?;
         tell("kubectl is not on the PATH: the line above puts the cluster's own there")?;
     }
     tell("the operator waits: kubectl apply -f manifests/examples/minimal.yaml")?;
@@ -130,7 +144,10 @@ mod tests {
 
     #[test]
     fn a_shell_reads_back_what_was_quoted() {
-        for value in ["postgres://postgres:postgres@127.0.0.1:5432/test_1", "/home/o'brien/a folder/$HOME"] {
+        for value in [
+            "postgres://postgres:postgres@127.0.0.1:5432/test_1",
+            "/home/o'brien/a folder/$HOME",
+        ] {
             let script = format!("printf %s {}", quoted(value));
             let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), value);

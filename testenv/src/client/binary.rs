@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use crate::cargo::cargo;
+
 const NAME: &str = "cargo-testenv";
 
 /// Names the binary to use.
@@ -39,7 +41,7 @@ fn on_path(path: &OsStr) -> Option<PathBuf> {
 }
 
 fn built_by_cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = cargo();
     command.args([
         "run",
         "--quiet",

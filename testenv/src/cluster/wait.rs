@@ -26,16 +26,23 @@ pub async fn wait_for<T, Seen: Display>(
         match tokio::time::timeout(left, probe()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(seen)) => last_seen = seen.to_string(),
-            Err(_) => {
-                return Err(Error::Deadline {
-                    what: what.to_owned(),
-                    deadline,
-                    last_seen,
-                });
-            }
+            Err(_) => {}
+        }
+        // A probe that never waits is not stopped by the timeout.
+        if Instant::now() >= end {
+            return Err(Error::Deadline {
+                what: what.to_owned(),
+                deadline,
+                last_seen,
+            });
         }
         tokio::time::sleep(INTERVAL).await;
     }
+    Err(Error::Deadline {
+        what: what.to_owned(),
+        deadline,
+        last_seen,
+    })
 }
 
 #[cfg(test)]

@@ -76,7 +76,8 @@ impl Session {
             }
             Request::Logs { part } => self.logs(part).await,
             Request::Cluster(level) => {
-                self.with_cluster(async move |host| host.cluster.at(&host.context, level).await).await
+                self.with_cluster(async move |host| host.cluster.at(&host.context, level).await)
+                    .await
             }
             Request::LoadImage { image } => {
                 self.with_cluster(async move |host| host.cluster.load(&host.context, &image).await)

@@ -7,7 +7,7 @@ use std::{
 
 use ultra_testenv::Stack;
 
-use super::killing::{PrivateHost, eventually};
+use super::killing::{PrivateHost, holds_before};
 
 /// Tells a process of this test that it is the one to be killed.
 const HOLD: &str = "ULTRA_TESTENV_TEST_HOLDS";
@@ -20,6 +20,13 @@ async fn hold() {
     let _own = Stack::builder().redis().dedicated().start().await.unwrap();
     println!("holds {}", shared.postgres().url());
     std::future::pending::<()>().await;
+}
+
+async fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) {
+    assert!(
+        holds_before(DEADLINE, condition).await,
+        "not within {DEADLINE:?}: {what}"
+    );
 }
 
 /// A process of the named test that holds a stack of this host.
@@ -55,14 +62,14 @@ async fn a_client_that_is_killed_leaves_no_database_and_no_container_of_its_own(
     );
     killed.kill().unwrap();
     killed.wait().unwrap();
-    eventually(DEADLINE, "the killed client's Redis is gone", async || {
+    eventually("the killed client's Redis is gone", async || {
         host.containers().await.len() == 2
     })
     .await;
     let mut observer = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
         .await
         .unwrap();
-    eventually(DEADLINE, "the killed client's database is gone", async || {
+    eventually("the killed client's database is gone", async || {
         let databases: i64 =
             sqlx::query_scalar("SELECT count(*) FROM pg_database WHERE datname LIKE 'test%'")
                 .fetch_one(&mut observer)

@@ -13,12 +13,21 @@ struct Figures {
 impl Figures {
     fn of(what: &'static str, mut times: Vec<Duration>) -> Self {
         times.sort();
-        Self { what, p50: times[times.len() / 2], p95: times[times.len() * 95 / 100] }
+        Self {
+            what,
+            p50: times[times.len() / 2],
+            p95: times[times.len() * 95 / 100],
+        }
     }
 
     fn print(&self) -> &Self {
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-        println!("{}: p50 {:.1} ms, p95 {:.1} ms", self.what, milliseconds(self.p50), milliseconds(self.p95));
+        println!(
+            "{}: p50 {:.1} ms, p95 {:.1} ms",
+            self.what,
+            milliseconds(self.p50),
+            milliseconds(self.p95)
+        );
         self
     }
 }
@@ -38,9 +47,15 @@ async fn a_fresh_database_takes_less_than_fifty_milliseconds() {
     println!("first stack of a run: {:.2} s", first.elapsed().as_secs_f64());
     let (mut stacks, mut empty, mut copied) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        timed(&mut stacks, Stack::builder().postgres().redis().start()).await.unwrap();
-        timed(&mut empty, stack.postgres().fresh_database()).await.unwrap();
-        let copy = stack.postgres().fresh_database_from("figures", |url| async move { migrate(&url).await });
+        timed(&mut stacks, Stack::builder().postgres().redis().start())
+            .await
+            .unwrap();
+        timed(&mut empty, stack.postgres().fresh_database())
+            .await
+            .unwrap();
+        let copy = stack
+            .postgres()
+            .fresh_database_from("figures", |url| async move { migrate(&url).await });
         timed(&mut copied, copy).await.unwrap();
     }
     Figures::of("a stack of a run that has its containers", stacks).print();
@@ -56,8 +71,11 @@ async fn a_fresh_database_takes_less_than_fifty_milliseconds() {
 async fn migrate(url: &str) -> sqlx::Result<()> {
     let mut connection = PgConnection::connect(url).await?;
     for table in 0..20 {
-        let statement = format!("CREATE TABLE table_{table} (id uuid PRIMARY KEY, name text UNIQUE, at timestamptz)");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+        let statement =
+            format!("CREATE TABLE table_{table} (id uuid PRIMARY KEY, name text UNIQUE, at timestamptz)");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::killing::PrivateHost;
 const RUNS: usize = 50;
 
 /// From before the first container to after the last.
-const MOMENTS: Range<u64> = 0..4_000;
+const MOMENTS: Range<u64> = 0..6_000;
 
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -16,7 +16,9 @@ async fn fifty_runs_that_are_killed_at_random_moments_leave_nothing() {
     let mut with_containers = 0;
     for run in 1..=RUNS {
         let mut host = PrivateHost::start();
-        let clients: Vec<_> = (0..2).map(|_| tokio::task::spawn_blocking(client(&host))).collect();
+        let clients: Vec<_> = (0..2)
+            .map(|_| tokio::task::spawn_blocking(client(&host)))
+            .collect();
         let moment = Duration::from_millis(rand::rng().random_range(MOMENTS));
         tokio::time::sleep(moment).await;
         with_containers += usize::from(!host.containers().await.is_empty());
@@ -28,7 +30,10 @@ async fn fifty_runs_that_are_killed_at_random_moments_leave_nothing() {
         }
         println!("run {run} of {RUNS}, killed after {moment:?}, left nothing");
     }
-    assert!(with_containers > RUNS / 10, "only {with_containers} runs were killed while they had containers");
+    assert!(
+        with_containers > RUNS / 10,
+        "only {with_containers} runs were killed while they had containers"
+    );
 }
 
 /// Asks for shared and for dedicated containers until the host is gone.
@@ -39,7 +44,9 @@ fn client(host: &PrivateHost) -> impl FnOnce() + Send + 'static {
     };
     let socket = host.socket().to_owned();
     move || {
-        let Ok(mut stream) = UnixStream::connect(socket) else { return };
+        let Ok(mut stream) = UnixStream::connect(socket) else {
+            return;
+        };
         let Ok(answers) = stream.try_clone() else { return };
         let mut answers = BufReader::new(answers).lines();
         for dedicated in [false, true, true] {

@@ -2,8 +2,15 @@
 //!
 //! These run one after the other, so that figures are measured alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "what a test needs is there, or the test fails; figures are printed"
+)]
+
 mod figures;
-mod kills;
 #[path = "../killing/mod.rs"]
 mod killing;
+mod kills;
 mod provisioning;

@@ -124,15 +124,8 @@ fn engine() -> Docker {
     Docker::connect_with_defaults().unwrap()
 }
 
-/// Waits for a condition.
-pub(crate) async fn eventually(deadline: Duration, what: &str, condition: impl AsyncFnMut() -> bool) {
-    assert!(
-        holds_before(deadline, condition).await,
-        "not within {deadline:?}: {what}"
-    );
-}
-
-async fn holds_before(deadline: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
+/// Waits for a condition. Says whether it came to hold.
+pub(crate) async fn holds_before(deadline: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
     let end = Instant::now() + deadline;
     while !condition().await {
         if Instant::now() > end {

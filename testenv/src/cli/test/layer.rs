@@ -1,11 +1,12 @@
 //! The layers of tests: the less a layer needs, the earlier it runs.
 
-use std::{collections::BTreeSet, fmt, process::Command};
+use std::{collections::BTreeSet, fmt};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::{
+    cargo::cargo,
     provision::{Image, Provisioner, Result},
     versions::Versions,
 };
@@ -28,8 +29,13 @@ pub(super) enum Layer {
 
 impl Layer {
     /// Fastest first.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Pure, Self::Containers, Self::ApiServer, Self::Cluster, Self::Exhaustive];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Pure,
+        Self::Containers,
+        Self::ApiServer,
+        Self::Cluster,
+        Self::Exhaustive,
+    ];
 
     /// The test targets' name.
     pub(super) fn target(self) -> &'static str {
@@ -51,11 +57,6 @@ impl Layer {
             Self::Cluster => "on a real Kubernetes node",
             Self::Exhaustive => "what takes long",
         }
-    }
-
-    /// Whether a host must own a run for it.
-    pub(super) fn needs_host(self) -> bool {
-        self != Self::Pure
     }
 
     /// Makes what it needs, so that a person sees it being made, and no test's deadline runs meanwhile.
@@ -88,7 +89,7 @@ impl fmt::Display for Layer {
 
 /// The names of all test targets of the workspace.
 pub(super) fn targets() -> anyhow::Result<BTreeSet<String>> {
-    let output = Command::new(super::super::cargo())
+    let output = cargo()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()
         .context("cannot start cargo")?;
@@ -97,7 +98,10 @@ pub(super) fn targets() -> anyhow::Result<BTreeSet<String>> {
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo's metadata")?;
     let targets = metadata.packages.into_iter().flat_map(|package| package.targets);
-    Ok(targets.filter(|target| target.kind.iter().any(|kind| kind == "test")).map(|target| target.name).collect())
+    Ok(targets
+        .filter(|target| target.kind.iter().any(|kind| kind == "test"))
+        .map(|target| target.name)
+        .collect())
 }
 
 #[derive(Deserialize)]

@@ -20,22 +20,35 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Something that was left out as a whole.
     pub(super) fn skipped(reason: impl Into<String>) -> Self {
-        Self { skipped: 1, reason: Some(reason.into()), ..Self::default() }
+        Self {
+            skipped: 1,
+            reason: Some(reason.into()),
+            ..Self::default()
+        }
     }
 
     /// Something that should have run and could not: that is a failure.
     pub(super) fn not_run(reason: impl Into<String>) -> Self {
-        Self { failed: 1, reason: Some(reason.into()), ..Self::default() }
+        Self {
+            failed: 1,
+            reason: Some(reason.into()),
+            ..Self::default()
+        }
     }
 
     /// With its time.
     pub(super) fn after(self, took: Duration) -> Self {
-        Self { took: Some(took), ..self }
+        Self {
+            took: Some(took),
+            ..self
+        }
     }
 
     /// Adds what a line of the tests' output says, if it sums tests up.
     pub(super) fn add_line(&mut self, line: &str) {
-        let Some(counts) = cargo_summary(line).or_else(|| nextest_summary(line)) else { return };
+        let Some(counts) = cargo_summary(line).or_else(|| nextest_summary(line)) else {
+            return;
+        };
         self.passed += counted(counts, &["passed"]);
         self.failed += counted(counts, &["failed", "timed out", "exec failed"]);
         self.skipped += counted(counts, &["ignored", "skipped"]);
@@ -50,7 +63,10 @@ fn cargo_summary(line: &str) -> Option<&str> {
 
 /// `     Summary [   0.512s] 18 tests run: 16 passed (1 slow), 1 failed, 1 timed out, 3 skipped`
 fn nextest_summary(line: &str) -> Option<&str> {
-    let (_, counts) = line.trim_start().strip_prefix("Summary [")?.split_once(" run: ")?;
+    let (_, counts) = line
+        .trim_start()
+        .strip_prefix("Summary [")?
+        .split_once(" run: ")?;
     Some(counts)
 }
 
@@ -87,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_summary_of_nextest_counts_tests_that_ran_out_of_time_as_failed() {
-        let line = "     Summary [   0.512s] 18 tests run: 16 passed (1 slow), 1 failed, 1 timed out, 3 skipped";
+        let line =
+            "     Summary [   0.512s] 18 tests run: 16 passed (1 slow), 1 failed, 1 timed out, 3 skipped";
         assert_eq!(of(&[line]), (16, 2, 3));
     }
 

@@ -27,15 +27,38 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<12}{:>8}{:>8}{:>9}{:>9}", "layer", "passed", "failed", "skipped", "seconds")?;
+        writeln!(
+            f,
+            "{:<12}{:>8}{:>8}{:>9}{:>9}",
+            "layer", "passed", "failed", "skipped", "seconds"
+        )?;
         for (name, outcome) in &self.rows {
-            let Outcome { passed, failed, skipped, reason, took } = outcome;
+            let Outcome {
+                passed,
+                failed,
+                skipped,
+                reason,
+                took,
+            } = outcome;
             let seconds = took.map_or_else(|| "-".to_owned(), |took| format!("{:.1}", took.as_secs_f64()));
-            let reason = reason.as_ref().map(|reason| format!("  {reason}")).unwrap_or_default();
-            writeln!(f, "{name:<12}{passed:>8}{failed:>8}{skipped:>9}{seconds:>9}{reason}")?;
+            let reason = reason
+                .as_ref()
+                .map(|reason| format!("  {reason}"))
+                .unwrap_or_default();
+            writeln!(
+                f,
+                "{name:<12}{passed:>8}{failed:>8}{skipped:>9}{seconds:>9}{reason}"
+            )?;
         }
-        let (passed, failed) = (self.sum(|outcome| outcome.passed), self.sum(|outcome| outcome.failed));
-        writeln!(f, "\n{passed} passed, {failed} failed, {} skipped", self.sum(|outcome| outcome.skipped))
+        let (passed, failed) = (
+            self.sum(|outcome| outcome.passed),
+            self.sum(|outcome| outcome.failed),
+        );
+        writeln!(
+            f,
+            "\n{passed} passed, {failed} failed, {} skipped",
+            self.sum(|outcome| outcome.skipped)
+        )
     }
 }
 
@@ -47,7 +70,12 @@ mod tests {
 
     #[test]
     fn the_last_line_stands_alone_and_sums_up() {
-        let ran = Outcome { passed: 16, skipped: 1, ..Outcome::default() }.after(Duration::from_millis(12_340));
+        let ran = Outcome {
+            passed: 16,
+            skipped: 1,
+            ..Outcome::default()
+        }
+        .after(Duration::from_millis(12_340));
         let rows = vec![
             ("pure".to_owned(), ran),
             ("cluster".to_owned(), Outcome::not_run("no engine")),

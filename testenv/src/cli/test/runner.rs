@@ -3,7 +3,6 @@
 use std::{
     ffi::OsString,
     io::{BufRead, BufReader, Read, Write},
-    path::Path,
     process::{Command, Stdio},
     sync::Mutex,
     thread,
@@ -12,7 +11,7 @@ use std::{
 use anyhow::Context;
 
 use super::{layer::Layer, outcome::Outcome};
-use crate::{cli::cargo, client::SOCKET_VARIABLE, run::RUN_VARIABLE};
+use crate::{cargo::cargo, cli::own_host::OwnHost, client::SOCKET_VARIABLE, run::RUN_VARIABLE};
 
 /// Knows how tests are run here.
 pub(super) struct Runner {
@@ -22,16 +21,20 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    /// Passes `arguments` to the tests.
-    pub(super) fn new(arguments: Vec<String>) -> Self {
-        let nextest = Command::new(cargo()).args(["nextest", "--version"]).output();
+    /// Gives the tests this host, and passes them `arguments`. Their processes belong to the host's run, so that they
+    /// end with it when this one is killed.
+    pub(super) fn new(host: &OwnHost, arguments: Vec<String>) -> Self {
+        let nextest = cargo().args(["nextest", "--version"]).output();
         let nextest = nextest.is_ok_and(|output| output.status.success());
-        Self { nextest, arguments, environment: Vec::new() }
-    }
-
-    /// Gives the tests this host. Their processes belong to its run, so that they end with it when this one is killed.
-    pub(super) fn use_host(&mut self, socket: &Path, run: &str) {
-        self.environment = vec![(SOCKET_VARIABLE, socket.into()), (RUN_VARIABLE, run.into())];
+        let environment = vec![
+            (SOCKET_VARIABLE, host.socket().into()),
+            (RUN_VARIABLE, host.run_id().into()),
+        ];
+        Self {
+            nextest,
+            arguments,
+            environment,
+        }
     }
 
     /// Runs all tests of a layer, whichever fail.
@@ -54,13 +57,15 @@ impl Runner {
         let mut outcome = outcome.into_inner().unwrap_or_default();
         if !status.success() && outcome.failed == 0 {
             outcome.failed = 1;
-            outcome.reason = Some(format!("cargo ended with {status}: not all tests could be built and run"));
+            outcome.reason = Some(format!(
+                "cargo ended with {status}: not all tests could be built and run"
+            ));
         }
         Ok(outcome)
     }
 
     fn command(&self, layer: Layer) -> Command {
-        let mut command = Command::new(cargo());
+        let mut command = cargo();
         match self.nextest {
             true => command.args(["nextest", "run", "--no-tests=pass"]),
             false => command.arg("test"),
@@ -73,9 +78,14 @@ impl Runner {
         // Figures are measured alone.
         let one_by_one = layer == Layer::Exhaustive;
         if self.nextest {
-            command.args(one_by_one.then_some("--test-threads=1")).args(&self.arguments);
+            command
+                .args(one_by_one.then_some("--test-threads=1"))
+                .args(&self.arguments);
         } else if one_by_one || !self.arguments.is_empty() {
-            command.arg("--").args(&self.arguments).args(one_by_one.then_some("--test-threads=1"));
+            command
+                .arg("--")
+                .args(&self.arguments)
+                .args(one_by_one.then_some("--test-threads=1"));
         }
         command
     }
