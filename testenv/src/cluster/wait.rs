@@ -38,11 +38,6 @@ pub async fn wait_for<T, Seen: Display>(
         }
         tokio::time::sleep(INTERVAL).await;
     }
-    Err(Error::Deadline {
-        what: what.to_owned(),
-        deadline,
-        last_seen,
-    })
 }
 
 #[cfg(test)]
