@@ -50,6 +50,13 @@ impl External {
         self
     }
 
+    pub(crate) fn without_env(mut self, names: impl IntoIterator<Item = OsString>) -> Self {
+        for name in names {
+            self.command.env_remove(name);
+        }
+        self
+    }
+
     pub(crate) fn current_dir(mut self, folder: &Path) -> Self {
         self.command.current_dir(folder);
         self

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Provisioner;
 use super::error::Result;
+use crate::cargo;
 
 const REMEDY: &str = "install Rust by rustup and put ~/.cargo/bin on PATH";
 const STATIC: &str = "-C target-feature=+crt-static";
@@ -70,6 +71,7 @@ impl Provisioner {
         let build = self
             .external(step, "cargo", REMEDY, LOG)?
             .args(arguments)
+            .without_env(cargo::variables_of_the_caller())
             .env("RUSTFLAGS", STATIC)
             .env("CARGO_TARGET_DIR", &target)
             .current_dir(&workspace.root)
