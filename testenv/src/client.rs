@@ -68,11 +68,13 @@ impl Connection {
     }
 
     /// The folder of the host's run.
+    #[cfg(feature = "cli")]
     pub(crate) fn run(&self) -> &Path {
         &self.run
     }
 
     /// Where the host listens.
+    #[cfg(feature = "cli")]
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }

@@ -21,7 +21,7 @@ pub(crate) use lifetime::Mode;
 
 use std::{
     io::Write,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Stdio},
     sync::Arc,
 };
 
@@ -29,6 +29,7 @@ use crate::{
     Error,
     cache_dir::CacheDir,
     cleanup,
+    program::this_program,
     provision::{Progress, Provisioner},
     run::RunDir,
 };
@@ -83,7 +84,7 @@ struct Watchdog {
 impl Watchdog {
     fn start(run: &RunDir) -> Result<Self, Error> {
         let start = |error| Error::io("start the run's watchdog", error);
-        let mut child = Command::new(std::env::current_exe().map_err(start)?)
+        let mut child = this_program().map_err(start)?
             .arg("watchdog")
             .arg("--run")
             .arg(run.path())

@@ -27,13 +27,17 @@ mod cluster;
 #[cfg(feature = "cli")]
 pub mod doctor;
 mod error;
+mod file_lock;
 #[cfg(feature = "cli")]
 mod host;
 #[cfg(feature = "llm")]
 pub mod llm;
+#[cfg(feature = "cli")]
+mod program;
 mod protocol;
 #[cfg(feature = "cli")]
 pub mod provision;
+#[cfg(feature = "cli")]
 mod run;
 mod stack;
 #[cfg(feature = "cli")]

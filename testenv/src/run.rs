@@ -1,6 +1,5 @@
 //! One run of the test environment: its id, its folder, and the marks by which everything that it starts is found again.
 
-mod lock;
 mod process;
 
 use std::{
@@ -11,10 +10,9 @@ use std::{
     process::Command,
 };
 
-pub(crate) use lock::RunLock;
 pub(crate) use process::Process;
 
-use crate::Error;
+use crate::{Error, file_lock::FileLock};
 
 /// The label on every container, network and volume of a run; its value is the run's id.
 pub(crate) const RUN_LABEL: &str = "dev.ultra.testenv.run";
@@ -52,7 +50,7 @@ pub(crate) struct RunDir {
 
 impl RunDir {
     /// Makes the folder of a new run below `runs`, with the lock that says that its host lives.
-    pub(crate) fn create(runs: &Path) -> Result<(Self, RunLock), Error> {
+    pub(crate) fn create(runs: &Path) -> Result<(Self, FileLock), Error> {
         fs::create_dir_all(runs).map_err(Error::at("create", runs))?;
         // Nobody may look for dead runs between the folder's appearance and its lock.
         let _guard = Self::guard(runs)?;
@@ -63,27 +61,27 @@ impl RunDir {
         };
         let processes = run.processes_folder();
         fs::create_dir_all(&processes).map_err(Error::at("create", &processes))?;
-        let lock = RunLock::take(&run.lock_path())?;
+        let lock = FileLock::take(&run.lock_path())?;
         Ok((run, lock))
     }
 
     /// Every run below `runs` whose host has died without cleaning up, locked for the caller, who is to do that.
-    pub(crate) fn dead(runs: &Path) -> Result<Vec<(Self, RunLock)>, Error> {
+    pub(crate) fn dead(runs: &Path) -> Result<Vec<(Self, FileLock)>, Error> {
         if !runs.is_dir() {
             return Ok(Vec::new());
         }
         let _guard = Self::guard(runs)?;
         let mut dead = Vec::new();
         for run in Self::all(runs)? {
-            if let Some(lock) = RunLock::try_take(&run.lock_path())? {
+            if let Some(lock) = FileLock::try_take(&run.lock_path())? {
                 dead.push((run, lock));
             }
         }
         Ok(dead)
     }
 
-    fn guard(runs: &Path) -> Result<RunLock, Error> {
-        RunLock::take(&runs.join("lock"))
+    fn guard(runs: &Path) -> Result<FileLock, Error> {
+        FileLock::take(&runs.join("lock"))
     }
 
     /// The run whose folder is `path`.

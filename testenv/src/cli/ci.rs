@@ -1,13 +1,10 @@
 //! `cargo testenv ci`: what must pass before a change is merged, for a person and for CI alike.
 
-use std::{
-    io::Write,
-    process::{Command, ExitCode},
-};
+use std::{io::Write, process::ExitCode};
 
 use anyhow::Context;
 
-use crate::cargo::cargo;
+use crate::{cargo::cargo, program::this_program};
 
 /// That generated files are fresh is a test of the layer `pure`, beside their generators.
 const CHECKS: [(&str, &[&str]); 2] = [
@@ -35,11 +32,8 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
             failed.push(name);
         }
     }
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let status = Command::new(program)
-        .arg("test")
-        .status()
-        .context("cannot start the tests")?;
+    let mut program = this_program().context("cannot find this program")?;
+    let status = program.arg("test").status().context("cannot start the tests")?;
     if !status.success() {
         failed.push("test");
     }

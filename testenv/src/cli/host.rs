@@ -1,17 +1,13 @@
 //! `cargo testenv host`: owns a run.
 
-use std::{
-    env,
-    io::Write,
-    os::unix::process::CommandExt,
-    process::{Command, ExitCode},
-};
+use std::{env, io::Write, os::unix::process::CommandExt, process::ExitCode};
 
 use anyhow::Context;
 
 use crate::{
     cache_dir::CacheDir,
     host::{self, Mode},
+    program::this_program,
     provision::Engine,
 };
 
@@ -52,7 +48,7 @@ async fn point_testcontainers_to_the_engine() -> anyhow::Result<()> {
     let Ok(engine) = Engine::detect().await else {
         return Ok(());
     };
-    let error = Command::new(env::current_exe()?)
+    let error = this_program()?
         .args(env::args_os().skip(1))
         .env(ENGINE_VARIABLE, engine.endpoint())
         .exec();

@@ -1,15 +1,13 @@
 //! A host that ends with this process.
 
-use std::{
-    path::Path,
-    process::{Child, Command},
-};
+use std::{path::Path, process::Child};
 
 use anyhow::Context;
 
 use crate::{
     client::{Connection, launch},
     host::Mode,
+    program::this_program,
     protocol::Request,
 };
 
@@ -22,8 +20,8 @@ pub(super) struct OwnHost {
 impl OwnHost {
     /// Starts a host from this program.
     pub(super) fn start() -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let launched = launch(Command::new(program), Mode::Owner.name())?;
+        let program = this_program().context("cannot find this program")?;
+        let launched = launch(program, Mode::Owner.name())?;
         let connection = Connection::to(&launched.socket)?;
         connection.exchange(&Request::Own)?;
         Ok(Self {

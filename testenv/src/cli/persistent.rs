@@ -4,7 +4,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::Context;
@@ -12,8 +11,9 @@ use anyhow::Context;
 use crate::{
     cache_dir::CacheDir,
     client::{Connection, launch},
+    file_lock::FileLock,
     host::Mode,
-    run::RunLock,
+    program::this_program,
 };
 
 /// Where that run is written down.
@@ -43,12 +43,12 @@ impl Persistent {
 
     /// Connects to it, and starts it when nothing is up.
     pub(super) fn start(&self) -> anyhow::Result<Connection> {
-        let _lock = RunLock::take(&self.folder.join("lock"))?;
+        let _lock = FileLock::take(&self.folder.join("lock"))?;
         if let Some(connection) = self.find() {
             return Ok(connection);
         }
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let launched = launch(Command::new(program), Mode::Persistent.name())?;
+        let program = this_program().context("cannot find this program")?;
+        let launched = launch(program, Mode::Persistent.name())?;
         let socket = launched
             .socket
             .to_str()

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Connection, host_binary, launch};
-use crate::{Error, cache_dir::CacheDir, protocol::VERSION, run::RunLock};
+use crate::{Error, cache_dir::CacheDir, file_lock::FileLock, protocol::VERSION};
 
 /// Connects to the shared host, and starts it when there is none.
 pub(super) fn connect() -> Result<Connection, Error> {
@@ -20,7 +20,7 @@ pub(super) fn connect() -> Result<Connection, Error> {
     if let Some(connection) = try_connect(&pointer) {
         return Ok(connection);
     }
-    let _lock = RunLock::take(&folder.join(format!("{name}.lock")))?;
+    let _lock = FileLock::take(&folder.join(format!("{name}.lock")))?;
     // Another process may have started it while this one waited for the lock.
     if let Some(connection) = try_connect(&pointer) {
         return Ok(connection);

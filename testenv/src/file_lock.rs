@@ -1,7 +1,7 @@
 //! Locks between processes: the operating system frees them when their holder dies, however it dies.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions},
     path::Path,
 };
 
@@ -9,13 +9,15 @@ use crate::Error;
 
 /// A lock on a file, held until it is dropped or its process ends.
 #[derive(Debug)]
-pub(crate) struct RunLock {
+pub(crate) struct FileLock {
     _file: File,
 }
 
-impl RunLock {
+impl FileLock {
     /// Takes the lock if it is free.
+    #[cfg(feature = "cli")]
     pub(crate) fn try_take(path: &Path) -> Result<Option<Self>, Error> {
+        use std::fs::TryLockError;
         let file = open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
