@@ -172,6 +172,10 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "`json!` at the call reads better without a borrow"
+    )]
     fn deployment_with(status: Value) -> Deployment {
         from(
             json!({"metadata": {"name": "demo", "generation": 2}, "spec": {"replicas": 2, "selector": {}, "template": {}}, "status": status}),

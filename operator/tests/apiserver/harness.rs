@@ -205,6 +205,10 @@ pub(super) fn ultra(spec: Value) -> UltraDeployment {
     named("demo", spec)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "`json!` at the call reads better without a borrow"
+)]
 pub(super) fn named(name: &str, spec: Value) -> UltraDeployment {
     serde_json::from_value(json!({
         "apiVersion": "ultra.dev/v1alpha1", "kind": "UltraDeployment", "metadata": { "name": name }, "spec": spec,
