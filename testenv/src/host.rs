@@ -48,7 +48,8 @@ pub(crate) async fn serve(
     let mut watchdog = Watchdog::start(&run)?;
     log_to(&run)?;
     let sweep = tokio::spawn(cleanup::sweep(runs));
-    let provisioner = Provisioner::new(cache, Progress::to(|line| tracing::info!("{line}")));
+    let provisioner =
+        Provisioner::new(cache, Progress::to(|line| tracing::info!("{line}"))).for_run(run.id().clone());
     let context = Arc::new(Context::new(run.clone(), provisioner));
     let server = server::Server::bind(context)?;
     announce(&run.socket()).map_err(|error| Error::io("tell where the host listens", error))?;

@@ -30,6 +30,7 @@ pub use progress::{Progress, Step};
 use external::External;
 
 use crate::cache_dir::{CacheDir, CacheLock};
+use crate::run::{RUN_VARIABLE, RunId};
 
 /// Makes the parts that a run needs, out of what the machine has.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub struct Provisioner {
     progress: Progress,
     /// Where programs are looked for, if not on this process's own `PATH`.
     search_path: Option<OsString>,
+    /// The run that its builds end with.
+    run: Option<RunId>,
 }
 
 impl Provisioner {
@@ -47,6 +50,15 @@ impl Provisioner {
             cache,
             progress,
             search_path: None,
+            run: None,
+        }
+    }
+
+    /// The same provisioner for a run: a build that is under way when the run is killed ends with it.
+    pub(crate) fn for_run(self, run: RunId) -> Self {
+        Self {
+            run: Some(run),
+            ..self
         }
     }
 
@@ -75,6 +87,15 @@ impl Provisioner {
         let external = External::new(step, tool, remedy, self.log(log)?);
         Ok(match &self.search_path {
             Some(path) => external.env("PATH", path),
+            None => external,
+        })
+    }
+
+    /// A program that builds. Those that install are none of a run's: what they start stays up.
+    fn builder(&self, step: &str, tool: &str, remedy: &'static str, log: &str) -> Result<External> {
+        let external = self.external(step, tool, remedy, log)?;
+        Ok(match &self.run {
+            Some(run) => external.env(RUN_VARIABLE, run.as_str()),
             None => external,
         })
     }

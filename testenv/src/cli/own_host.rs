@@ -9,11 +9,13 @@ use crate::{
     host::Mode,
     program::this_program,
     protocol::Request,
+    run::RunDir,
 };
 
 /// A host and its owner's connection: the run ends when this is dropped, and when this process ends, however it does.
 pub(super) struct OwnHost {
     connection: Connection,
+    run: RunDir,
     child: Child,
 }
 
@@ -24,8 +26,10 @@ impl OwnHost {
         let launched = launch(program, Mode::Owner.name())?;
         let connection = Connection::to(&launched.socket)?;
         connection.exchange(&Request::Own)?;
+        let run = RunDir::open(connection.run())?;
         Ok(Self {
             connection,
+            run,
             child: launched.child,
         })
     }
@@ -35,18 +39,9 @@ impl OwnHost {
         self.connection.socket()
     }
 
-    /// The run's folder.
-    pub(super) fn run(&self) -> &Path {
-        self.connection.run()
-    }
-
-    /// The run's id.
-    pub(super) fn run_id(&self) -> String {
-        self.run()
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
+    /// The run.
+    pub(super) fn run(&self) -> &RunDir {
+        &self.run
     }
 
     /// Ends the run; returns when the host has ended.

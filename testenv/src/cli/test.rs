@@ -81,8 +81,9 @@ fn run_layers(arguments: &Arguments) -> anyhow::Result<Report> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let targets = targets().context("cannot list the workspace's tests")?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start a runtime")?;
-    let provisioner = Provisioner::new(CacheDir::from_env()?, Progress::stderr());
     let host = OwnHost::start()?;
+    let provisioner =
+        Provisioner::new(CacheDir::from_env()?, Progress::stderr()).for_run(host.run().id().clone());
     let runner = Runner::new(&host, arguments.arguments.clone());
     let mut rows = Vec::new();
     for layer in Layer::ALL {
@@ -125,7 +126,7 @@ fn why_not(layer: Layer, arguments: &Arguments, has_tests: bool) -> Option<&'sta
 /// A run that leaves something is a run that failed.
 fn end(host: OwnHost) -> anyhow::Result<()> {
     const DEADLINE: Duration = Duration::from_secs(120);
-    let run = host.run().to_owned();
+    let run = host.run().path().to_owned();
     host.end()?;
     super::wait_until_gone(&run, DEADLINE)
 }

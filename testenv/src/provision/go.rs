@@ -108,7 +108,7 @@ impl Provisioner {
         self.require_space(&step, program.space_mb)?;
         let source = self.write_module(folder, program.module)?;
         let artefact = Artefact::at(bin.join(program.name));
-        self.external(&step, "go", REMEDY, "go-build")?
+        self.builder(&step, "go", REMEDY, "go-build")?
             .args(program.arguments(&artefact.partial()))
             .env("CGO_ENABLED", "0")
             // Flags of the user's own projects are not meant for these.

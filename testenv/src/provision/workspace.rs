@@ -69,7 +69,7 @@ impl Provisioner {
         );
         arguments.push("--bins".to_owned());
         let build = self
-            .external(step, "cargo", REMEDY, LOG)?
+            .builder(step, "cargo", REMEDY, LOG)?
             .args(arguments)
             .without_env(cargo::variables_of_the_caller())
             .env("RUSTFLAGS", STATIC)

@@ -28,7 +28,7 @@ impl Runner {
         let nextest = nextest.is_ok_and(|output| output.status.success());
         let environment = vec![
             (SOCKET_VARIABLE, host.socket().into()),
-            (RUN_VARIABLE, host.run_id().into()),
+            (RUN_VARIABLE, host.run().id().as_str().into()),
         ];
         Self {
             nextest,
