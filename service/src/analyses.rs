@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     cache::{self, Key, Tier},
     config,
-    domain::{AnalysisId, ModelId, Prompt, Usage},
+    domain::{Account, AnalysisId, ModelId, Prompt, Usage},
     health::Dependency,
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
@@ -22,6 +22,8 @@ use crate::{
 /// What is asked.
 #[derive(Debug, Clone)]
 pub struct Question {
+    /// Who asks.
+    pub account: Account,
     /// The question itself.
     pub prompt: Prompt,
     /// Whether a remembered answer will do.
@@ -36,8 +38,9 @@ pub struct Question {
 
 impl Question {
     /// A question with nothing special about it.
-    pub fn new(prompt: Prompt) -> Self {
+    pub fn new(prompt: Prompt, account: Account) -> Self {
         Self {
+            account,
             prompt,
             use_cache: true,
             max_answer_tokens: None,
@@ -160,7 +163,7 @@ impl Analyses {
                 models: plan.members.clone(),
                 synthesizer: plan.synthesizer.clone(),
             });
-            let key = if question.use_cache { this.key(&plan) } else { None };
+            let key = if question.use_cache { this.key(question.account, &plan) } else { None };
             if let Some((remembered, tier)) = this.remembered(key.as_ref()).await {
                 analysis.take_remembered(remembered, tier);
             } else {
@@ -185,7 +188,7 @@ impl Analyses {
                 this.remember(key.as_ref(), &analysis).await;
             }
             analysis.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            analysis.stored = this.save(&analysis).await;
+            analysis.stored = this.save(&analysis, question.account).await;
             yield Update::Completed(Box::new(analysis));
         }
     }
@@ -203,12 +206,12 @@ impl Analyses {
         Err(Error::NoResult)
     }
 
-    /// Finds an analysis.
-    pub async fn find(&self, id: AnalysisId) -> Result<Option<Analysis>, store::Error> {
+    /// Finds an account's analysis.
+    pub async fn find(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, store::Error> {
         if self.database.is_down() {
             return Err(store::Error::Timeout);
         }
-        self.store.analysis(id).await
+        self.store.analysis(id, account).await
     }
 
     fn plan(&self, question: &Question) -> Plan {
@@ -253,7 +256,7 @@ impl Analyses {
         }
     }
 
-    fn key(&self, plan: &Plan) -> Option<Key> {
+    fn key(&self, account: Account, plan: &Plan) -> Option<Key> {
         let Plan {
             prompt,
             members,
@@ -276,7 +279,7 @@ impl Analyses {
             stop,
             prompts: panel::prompts_fingerprint(),
         };
-        Key::analysis(&request).ok()
+        Key::analysis(account, &request).ok()
     }
 
     async fn remembered(&self, key: Option<&Key>) -> Option<(Remembered, Tier)> {
@@ -308,11 +311,11 @@ impl Analyses {
     }
 
     /// A lost database fails no panel: the answer is given, and says that it is not stored.
-    async fn save(&self, analysis: &Analysis) -> bool {
+    async fn save(&self, analysis: &Analysis, account: Account) -> bool {
         if self.database.is_down() {
             return false;
         }
-        match self.store.save_analysis(analysis).await {
+        match self.store.save_analysis(analysis, account).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, analysis = %analysis.id, "the analysis is not stored");

@@ -3,8 +3,7 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-/// The account of everybody, as long as nobody can authenticate.
-const ANONYMOUS: &str = "anonymous";
+use crate::domain::Account;
 
 /// The name of a remembered answer, `ultra:v1:{account}:analysis:<hash>`. What stands in braces is Redis' hash tag:
 /// all keys of an account lie on one node of a cluster. `v1` is the version of the value's format.
@@ -12,11 +11,12 @@ const ANONYMOUS: &str = "anonymous";
 pub struct Key(String);
 
 impl Key {
-    /// The key of an analysis: a hash of everything that decides about its answer, and of nothing else.
-    pub fn analysis(canonical_request: &impl Serialize) -> Result<Self, serde_json::Error> {
+    /// The key of an account's analysis: a hash of everything that decides about its answer, and of nothing else. What
+    /// one account was told, no other is.
+    pub fn analysis(account: Account, canonical_request: &impl Serialize) -> Result<Self, serde_json::Error> {
         let hash = Sha256::digest(serde_json::to_vec(canonical_request)?);
         Ok(Self(format!(
-            "ultra:v1:{{{ANONYMOUS}}}:analysis:{}",
+            "ultra:v1:{{{account}}}:analysis:{}",
             hex::encode(hash)
         )))
     }

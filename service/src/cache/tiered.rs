@@ -87,6 +87,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::domain::Account;
 
     /// A remote cache that can be lost.
     #[derive(Default)]
@@ -132,7 +133,7 @@ mod tests {
     async fn a_lost_remote_cache_is_asked_once_in_a_rest_and_taken_back_afterwards() {
         let remote = Arc::new(Flaky::default());
         let cache = Tiered::new(Some(remote.clone()), Memory::new(10));
-        let key = Key::analysis(&"question").unwrap();
+        let key = Key::analysis(Account::Anonymous, &"question").unwrap();
         cache.set(&key, b"shared", TTL).await;
         assert_eq!(cache.get(&key).await.unwrap().tier, Tier::Redis);
 
@@ -163,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_remote_cache_the_process_remembers() {
         let cache = Tiered::new(None, Memory::new(10));
-        let key = Key::analysis(&"question").unwrap();
+        let key = Key::analysis(Account::Anonymous, &"question").unwrap();
         cache.set(&key, b"local", TTL).await;
         assert_eq!(cache.get(&key).await.unwrap().tier, Tier::Memory);
     }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     analyses::{Analysis, Question, Update},
+    auth::Principal,
     domain::{AnalysisId, Prompt},
     panel::Event,
 };
@@ -76,6 +77,7 @@ impl Default for AnalysisOptions {
 )]
 pub(super) async fn create(
     State(api): State<Api>,
+    principal: Principal,
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<AnalysisRequest>,
@@ -83,7 +85,7 @@ pub(super) async fn create(
     let AnalysisRequest { prompt, options } = request;
     let question = Question {
         use_cache: options.cache,
-        ..Question::new(prompt)
+        ..Question::new(prompt, principal.account())
     };
     if accepts_events(&headers) {
         return Ok(respond(events(
@@ -101,7 +103,7 @@ pub(super) async fn create(
         .into_response())
 }
 
-/// Read an analysis again, with every answer of every stage.
+/// Read one's own analysis again, with every answer of every stage.
 #[utoipa::path(
     get,
     path = "/api/v1/analyses/{id}",
@@ -113,11 +115,20 @@ pub(super) async fn create(
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn read(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Analysis>, Problem> {
+pub(super) async fn read(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<Analysis>, Problem> {
     let missing = || Problem::not_found("There is no analysis of this id.");
     // What is no id at all names nothing either.
     let id: AnalysisId = id.parse().map_err(|_| missing())?;
-    let analysis = api.analyses.find(id).await?.ok_or_else(missing)?;
+    // Another's is as good as none: that it exists is nobody else's business.
+    let analysis = api
+        .analyses
+        .find(id, principal.account())
+        .await?
+        .ok_or_else(missing)?;
     Ok(Json(analysis))
 }
 

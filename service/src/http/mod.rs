@@ -1,15 +1,24 @@
 //! The HTTP interface: `router` is the whole route table, and each resource has a file.
 
+mod admin;
 mod analyses;
+mod auth;
+mod authentication;
 mod body;
+mod client_address;
 mod context;
+mod cors;
+mod docs;
 mod drain;
+mod gate;
 mod health;
+mod keys;
 mod models;
 mod openai;
 mod page;
 mod problem;
 mod router;
+mod security_headers;
 mod sse;
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +27,17 @@ pub use drain::InFlight;
 pub use problem::Problem;
 pub use router::{openapi, router};
 
-use crate::{analyses::Analyses, health::Health, llm::Catalog};
+use ipnet::IpNet;
+
+use crate::{
+    analyses::Analyses,
+    auth::{Accounts, ApiKeys, Authenticator, Tokens},
+    config::Cors,
+    health::Health,
+    llm::Catalog,
+    secrets::ProviderKeys,
+    store::Store,
+};
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -27,12 +46,28 @@ pub struct Api {
     pub analyses: Analyses,
     /// All models, for those who ask one directly.
     pub catalog: Arc<Catalog>,
+    /// Who makes a request.
+    pub authenticator: Arc<Authenticator>,
+    /// Accounts and sessions.
+    pub accounts: Arc<Accounts>,
+    /// API keys.
+    pub keys: Arc<ApiKeys>,
+    /// The keys that access tokens are verified with.
+    pub tokens: Arc<Tokens>,
+    /// The keys of the models' providers.
+    pub provider_keys: Arc<ProviderKeys>,
+    /// What is read as it lies there: the audit log.
+    pub store: Arc<dyn Store>,
     /// What is known of the service's state.
     pub health: Arc<Health>,
     /// The requests that are under way.
     pub in_flight: InFlight,
     /// The largest request body.
     pub max_body_bytes: usize,
+    /// Which pages of other origins may call.
+    pub cors: Option<Cors>,
+    /// The proxies whose word about their clients' addresses is taken.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long an answer may take to begin.
     pub request_timeout: Duration,
 }

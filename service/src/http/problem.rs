@@ -3,7 +3,7 @@
 
 use axum::{
     Json,
-    extract::Request,
+    extract::{Request, rejection::QueryRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -31,6 +31,8 @@ struct Parts {
     param: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<u64>,
+    /// How to get in: `WWW-Authenticate`, which every 401 has.
+    challenge: Option<String>,
     extra: Map<String, Value>,
 }
 
@@ -79,6 +81,7 @@ impl Problem {
             param: None,
             errors: Vec::new(),
             retry_after,
+            challenge: None,
             extra,
         }))
     }
@@ -114,6 +117,18 @@ impl Problem {
             pointer: pointer.to_owned(),
             detail: detail.into(),
         });
+        self
+    }
+
+    /// Says how to get in (RFC 6750, section 3).
+    pub fn challenge(mut self, challenge: String) -> Self {
+        self.0.challenge = Some(challenge);
+        self
+    }
+
+    /// Says when to come back.
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 
@@ -158,6 +173,9 @@ impl Problem {
         if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(challenge) = self.0.challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response.headers_mut().extend(headers);
         response
     }
@@ -198,6 +216,12 @@ impl From<analyses::Error> for Problem {
                 Self::internal()
             }
         }
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request("malformed-query", format!("The query cannot be read: {}.", rejection.body_text()))
     }
 }
 

@@ -12,7 +12,11 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, Problem, analyses, context, drain, health, models, openai, page, problem};
+use super::{
+    Api, Problem, admin, analyses, auth, authentication, context, cors, docs, drain, gate::Gate, health, keys, models,
+    openai, page, problem, security_headers,
+};
+use crate::{auth::Access, domain::Scope};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,24 +25,65 @@ use super::{Api, Problem, analyses, context, drain, health, models, openai, page
         (name = "analyses", description = "The panel."),
         (name = "models", description = "The models that can be asked."),
         (name = "openai", description = "What OpenAI's clients speak."),
+        (name = "auth", description = "Accounts and sessions."),
+        (name = "keys", description = "API keys."),
+        (name = "admin", description = "What admins manage."),
         (name = "health", description = "The service's own state."),
     ),
 )]
 struct Document;
 
-/// What people and programs use. A stopping service waits for these requests.
-fn interface() -> OpenApiRouter<Api> {
-    OpenApiRouter::with_openapi(Document::openapi())
+/// Who comes to have a credential has none yet.
+fn entrance() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::jwks))
+        .route("/", get(page::index))
+        .route("/docs", get(docs::index))
+        .route("/docs/", get(docs::start))
+        .route("/docs/{*path}", get(docs::file))
+}
+
+/// What people and programs use.
+fn inference() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
         .routes(routes!(analyses::create))
-        .routes(routes!(analyses::read))
         .routes(routes!(models::list))
         .routes(routes!(openai::chat_completions::create))
         .routes(routes!(openai::models::list))
         .routes(routes!(openai::models::read))
-        .route("/", get(page::index))
 }
 
-/// What those ask who watch the service. Nobody waits for these.
+/// What they have asked before.
+fn history() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(analyses::read))
+}
+
+/// A person's own account.
+fn account() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::me))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::change_password))
+        .routes(routes!(auth::erase))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+}
+
+/// What admins manage.
+fn administration() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::users::list))
+        .routes(routes!(admin::users::change, admin::users::erase))
+        .routes(routes!(admin::users::invite))
+        .routes(routes!(admin::audit::read))
+        .routes(routes!(admin::provider_keys::list))
+        .routes(routes!(admin::provider_keys::put, admin::provider_keys::delete))
+}
+
+/// What those ask who watch the service. A stopping service does not wait for these.
 fn observation() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(health::summary))
@@ -48,11 +93,33 @@ fn observation() -> OpenApiRouter<Api> {
         .route("/api/health", get(health::summary))
 }
 
-/// Routes and what surrounds them, outermost first: context, error shapes, panics, time.
+/// Every route that a stopping service waits for, behind its gate. There is no way in but through a gate: a route
+/// that is to be public says so here.
+fn gated() -> [(Gate, OpenApiRouter<Api>); 5] {
+    [
+        (Gate::Public, entrance()),
+        (Gate::Needs(Access::Scope(Scope::Inference)), inference()),
+        (Gate::Needs(Access::Scope(Scope::History)), history()),
+        (Gate::Needs(Access::Account), account()),
+        (Gate::Needs(Access::Admin), administration()),
+    ]
+}
+
+/// Routes and what surrounds them, outermost first: context, browsers, error shapes, panics, time.
 pub fn router(api: Api) -> Router {
-    let interface = interface().layer(from_fn_with_state(api.clone(), drain::count));
-    let (routes, document) = interface.merge(observation()).split_for_parts();
-    let document = json(&document);
+    let mut interface = OpenApiRouter::with_openapi(Document::openapi());
+    for (gate, routes) in gated() {
+        interface = interface.merge(match gate.document(routes) {
+            (Gate::Public, routes) => routes,
+            (Gate::Needs(access), routes) => {
+                routes.route_layer(from_fn_with_state((api.clone(), access), authentication::require))
+            }
+        });
+    }
+    let interface = interface.layer(from_fn_with_state(api.clone(), drain::count));
+    let (_, observation) = Gate::Public.document(observation());
+    let (routes, document) = interface.merge(observation).split_for_parts();
+    let document = json(&Gate::describe(document));
     routes
         .route(
             "/openapi.json",
@@ -63,6 +130,8 @@ pub fn router(api: Api) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(api.clone(), context::surround))
+                .layer(from_fn(security_headers::add))
+                .layer(cors::layer(api.cors.as_ref()))
                 .layer(from_fn(problem::render))
                 .layer(CatchPanicLayer::custom(problem::from_panic))
                 .layer(from_fn_with_state(api.clone(), context::time_out))
@@ -73,7 +142,12 @@ pub fn router(api: Api) -> Router {
 
 /// The OpenAPI document of all routes.
 pub fn openapi() -> String {
-    json(&interface().merge(observation()).into_openapi())
+    let mut all = OpenApiRouter::with_openapi(Document::openapi());
+    for (gate, routes) in gated() {
+        all = all.merge(gate.document(routes).1);
+    }
+    let (_, observation) = Gate::Public.document(observation());
+    json(&Gate::describe(all.merge(observation).into_openapi()))
 }
 
 fn json(document: &utoipa::openapi::OpenApi) -> String {

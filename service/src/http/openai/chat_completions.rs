@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     analyses::{Analysis, Question},
-    domain::{ModelId, Usage},
+    auth::Principal,
+    domain::{Account, ModelId, Usage},
     http::{Api, Problem, analyses::cache_header, body::JsonBody, sse::respond},
     llm::{self, FinishReason, Provider, Request, Role},
 };
@@ -43,11 +44,12 @@ use crate::{
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
+    principal: Principal,
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, Problem> {
     let chat = Chat::try_from(request)?;
     if chat.model == PANEL {
-        return ask_panel(&api, chat).await;
+        return ask_panel(&api, chat, principal.account()).await;
     }
     let model = api
         .catalog
@@ -58,12 +60,12 @@ pub(crate) async fn create(
     ask_model(&api, chat, model).await
 }
 
-async fn ask_panel(api: &Api, chat: Chat) -> Result<Response, Problem> {
+async fn ask_panel(api: &Api, chat: Chat, account: Account) -> Result<Response, Problem> {
     let question = Question {
         max_answer_tokens: chat.max_tokens,
         sampling: chat.sampling,
         stop: chat.stop.clone(),
-        ..Question::new(to_prompt(&chat.messages)?)
+        ..Question::new(to_prompt(&chat.messages)?, account)
     };
     if chat.stream {
         let chunks = Chunks::new(completion_id(), &chat);

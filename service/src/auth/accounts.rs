@@ -1,0 +1,381 @@
+//! What people do with their accounts: register, log in, stay logged in, log out, change the password, leave. And what
+//! admins do with those of others.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use time::OffsetDateTime;
+
+use super::{
+    Passwords, Revocations, Throttle, Throttled, TokenError, Tokens,
+    audit::entry,
+    opaque_token::{Kind, OpaqueToken},
+    passwords::{self, Check},
+};
+use crate::{
+    config::{FirstAdmin, Registration},
+    domain::{Email, Password, Role, SessionId, UserId},
+    store::{self, Actor, CreateUser, Invite, Page, Rotation, Session, Store, TokenHash, User},
+};
+
+/// How long an invitation can be used.
+const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Accounts, over the store.
+pub struct Accounts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) passwords: Passwords,
+    pub(crate) throttle: Throttle,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) registration: Registration,
+    pub(crate) access_ttl: Duration,
+    pub(crate) refresh_ttl: Duration,
+}
+
+/// What a login gives.
+#[derive(Debug)]
+pub struct TokenPair {
+    /// For requests.
+    pub access_token: SecretString,
+    /// When it ends.
+    pub expires_at: OffsetDateTime,
+    /// For the next pair; can be used once.
+    pub refresh_token: SecretString,
+    /// When the refresh token ends.
+    pub refresh_expires_at: OffsetDateTime,
+}
+
+/// Why something was not done with an account.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address or the account was tried too often.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// There is no such account, or this is not its password: which of the two is not said.
+    #[error("the email address or the password is wrong")]
+    WrongCredentials,
+    /// The refresh token is unknown, used, or expired.
+    #[error("the refresh token is not valid")]
+    InvalidRefreshToken,
+    /// Nobody can register here by themselves.
+    #[error("registration is closed")]
+    RegistrationClosed,
+    /// Registering needs an invitation that is valid.
+    #[error("the invitation is missing, used or expired")]
+    InvalidInvite,
+    /// There is no such user.
+    #[error("there is no such user")]
+    NoSuchUser,
+    /// An admin would take their own rights.
+    #[error("admins cannot take their own rights")]
+    OwnRights,
+    /// Too many passwords are being checked.
+    #[error("too many passwords are being checked")]
+    Busy,
+    /// A password cannot be hashed.
+    #[error(transparent)]
+    Hash(passwords::Error),
+    /// A token cannot be signed.
+    #[error("no token can be signed: {0}")]
+    Token(#[from] TokenError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<passwords::Error> for Error {
+    fn from(error: passwords::Error) -> Self {
+        match error {
+            passwords::Error::Busy => Self::Busy,
+            passwords::Error::Hash(_) => Self::Hash(error),
+        }
+    }
+}
+
+impl Accounts {
+    /// Makes an account, unless the address has one. Both look the same to the caller: whoever could tell them apart
+    /// could find out who has an account here.
+    pub async fn register(
+        &self,
+        email: Email,
+        password: &Password,
+        invite: Option<&str>,
+        address: IpAddr,
+    ) -> Result<(), Error> {
+        let invite = self.invitation(invite)?;
+        self.throttle.admit_address(address)?;
+        let now = OffsetDateTime::now_utc();
+        let user = self.new_user(email, password, Role::User, now).await?;
+        let audit = entry(now, Actor::User(user.id), "user.registered", user.id);
+        match self.store.create_user(&user, invite.as_ref(), now, &audit).await? {
+            CreateUser::Created | CreateUser::EmailTaken => Ok(()),
+            CreateUser::InviteInvalid => Err(Error::InvalidInvite),
+        }
+    }
+
+    fn invitation(&self, invite: Option<&str>) -> Result<Option<TokenHash>, Error> {
+        match self.registration {
+            Registration::Open => Ok(None),
+            Registration::Closed => Err(Error::RegistrationClosed),
+            Registration::Invite => {
+                let token = invite.and_then(|text| OpaqueToken::parse(Kind::Invite, text).ok());
+                token.map(|token| Some(token.hash())).ok_or(Error::InvalidInvite)
+            }
+        }
+    }
+
+    /// Makes an account as the service's owner does: from the command line.
+    pub async fn create(&self, email: Email, password: &Password, role: Role) -> Result<Option<UserId>, Error> {
+        let now = OffsetDateTime::now_utc();
+        let user = self.new_user(email, password, role, now).await?;
+        let actor = Actor::System("command line".into());
+        let audit = entry(now, actor, "user.created", user.id).with("role", role.as_str());
+        let created = self.store.create_user(&user, None, now, &audit).await?;
+        Ok((created == CreateUser::Created).then_some(user.id))
+    }
+
+    /// Makes the first admin, unless the address has an account.
+    pub async fn ensure_first_admin(&self, admin: &FirstAdmin) -> Result<(), Error> {
+        if self.store.user_by_email(&admin.email).await?.is_some() {
+            return Ok(());
+        }
+        let now = OffsetDateTime::now_utc();
+        let user = self
+            .new_user(admin.email.clone(), &admin.password, Role::Admin, now)
+            .await?;
+        let actor = Actor::System("configuration".into());
+        let audit = entry(now, actor, "user.created", user.id).with("role", Role::Admin.as_str());
+        // Another replica may have been faster.
+        if self.store.create_user(&user, None, now, &audit).await? == CreateUser::Created {
+            tracing::info!(user = %user.id, "the first admin is made");
+        }
+        Ok(())
+    }
+
+    async fn new_user(
+        &self,
+        email: Email,
+        password: &Password,
+        role: Role,
+        now: OffsetDateTime,
+    ) -> Result<User, Error> {
+        Ok(User {
+            id: UserId::generate(),
+            email,
+            password_hash: self.passwords.hash(password).await?,
+            role,
+            created_at: now,
+            disabled_at: None,
+        })
+    }
+
+    /// Starts a session. Takes the same time and gives the same error for a wrong password and for no account.
+    pub async fn log_in(&self, email: &Email, password: SecretString, address: IpAddr) -> Result<TokenPair, Error> {
+        self.throttle.admit(email, address)?;
+        let user = self.store.user_by_email(email).await?;
+        let user = self.checked(user, password).await?;
+        let now = OffsetDateTime::now_utc();
+        let session = Session {
+            id: SessionId::generate(),
+            user: user.id,
+            created_at: now,
+            expires_at: now + self.refresh_ttl,
+        };
+        let refresh = OpaqueToken::generate(Kind::Refresh);
+        self.store.create_session(&session, &refresh.hash()).await?;
+        self.pair(&session, user.role, &refresh, now)
+    }
+
+    /// The user, if there is one and this is their password.
+    async fn checked(&self, user: Option<User>, password: SecretString) -> Result<User, Error> {
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let check = self.passwords.check(password.clone(), hash).await?;
+        let Check::Match { outdated } = check else {
+            return Err(Error::WrongCredentials);
+        };
+        let user = user
+            .filter(|user| user.disabled_at.is_none())
+            .ok_or(Error::WrongCredentials)?;
+        if outdated {
+            self.rehash(user.id, password).await;
+        }
+        Ok(user)
+    }
+
+    /// Brings a hash to today's parameters. Another login can do it, where this one cannot.
+    async fn rehash(&self, user: UserId, password: SecretString) {
+        // One from before today's rules stays as it is until it is changed.
+        let Ok(password) = Password::parse(password) else { return };
+        let rehashed = async {
+            let hash = self.passwords.hash(&password).await?;
+            Ok::<_, Error>(self.store.rehash_password(user, &hash).await?)
+        };
+        if let Err(error) = rehashed.await {
+            tracing::warn!(%error, %user, "a password keeps its outdated hash");
+        }
+    }
+
+    /// Trades a refresh token for a new pair. A token that was used before means that somebody has stolen it: the
+    /// whole session ends, for the thief and the owner alike.
+    pub async fn refresh(&self, token: &str, address: IpAddr) -> Result<TokenPair, Error> {
+        self.throttle.admit_address(address)?;
+        let presented = OpaqueToken::parse(Kind::Refresh, token).map_err(|_| Error::InvalidRefreshToken)?;
+        let next = OpaqueToken::generate(Kind::Refresh);
+        let now = OffsetDateTime::now_utc();
+        let needless_after = self.needless_after(now);
+        let rotation = self
+            .store
+            .rotate_refresh_token(&presented.hash(), &next.hash(), now, needless_after)
+            .await?;
+        match rotation {
+            Rotation::Rotated { session, user } => self.pair(&session, user.role, &next, now),
+            Rotation::Reused { session, user } => {
+                self.revocations.add(session.as_uuid(), needless_after);
+                tracing::warn!(%session, %user, "a refresh token was used twice; its session is revoked");
+                Err(Error::InvalidRefreshToken)
+            }
+            Rotation::Unknown => Err(Error::InvalidRefreshToken),
+        }
+    }
+
+    fn pair(
+        &self,
+        session: &Session,
+        role: Role,
+        refresh: &OpaqueToken,
+        now: OffsetDateTime,
+    ) -> Result<TokenPair, Error> {
+        let access = self.tokens.issue(session.user, session.id, role, now)?;
+        Ok(TokenPair {
+            access_token: access.token,
+            expires_at: access.expires_at,
+            refresh_token: refresh.secret().clone(),
+            refresh_expires_at: session.expires_at,
+        })
+    }
+
+    /// Ends a session: here at once, on every replica within a second.
+    pub async fn log_out(&self, session: SessionId) -> Result<(), Error> {
+        let now = OffsetDateTime::now_utc();
+        let needless_after = self.needless_after(now);
+        self.store.revoke_session(session, now, needless_after).await?;
+        self.revocations.add(session.as_uuid(), needless_after);
+        Ok(())
+    }
+
+    /// A user's own account.
+    pub async fn me(&self, user: UserId) -> Result<User, Error> {
+        self.store.user(user).await?.ok_or(Error::NoSuchUser)
+    }
+
+    /// Changes a password, and ends all of the user's sessions: whoever knew the old one is out.
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        current: SecretString,
+        new: &Password,
+        address: IpAddr,
+    ) -> Result<(), Error> {
+        let account = self.reauthenticated(user, current, address).await?;
+        let hash = self.passwords.hash(new).await?;
+        let now = OffsetDateTime::now_utc();
+        let audit = entry(now, Actor::User(user), "user.password_changed", user);
+        self.store.set_password_hash(account.id, &hash, &audit).await?;
+        self.end_sessions(user, now).await
+    }
+
+    /// Erases a user's own account, with all that belongs to it.
+    pub async fn leave(&self, user: UserId, password: SecretString, address: IpAddr) -> Result<(), Error> {
+        self.reauthenticated(user, password, address).await?;
+        self.erase(user, Actor::User(user)).await
+    }
+
+    /// A token may have been stolen; the password decides about the account itself.
+    async fn reauthenticated(&self, user: UserId, password: SecretString, address: IpAddr) -> Result<User, Error> {
+        let account = self.me(user).await?;
+        self.throttle.admit(&account.email, address)?;
+        self.checked(Some(account), password).await
+    }
+
+    /// Users in the order in which they came.
+    pub async fn users(&self, page: Page<UserId>) -> Result<Vec<User>, Error> {
+        Ok(self.store.users(page).await?)
+    }
+
+    /// Gives a user another role. Their sessions end, because tokens carry the role.
+    pub async fn set_role(&self, admin: UserId, user: UserId, role: Role) -> Result<(), Error> {
+        not_oneself(admin, user)?;
+        let now = OffsetDateTime::now_utc();
+        let audit = entry(now, Actor::User(admin), "user.role_changed", user).with("role", role.as_str());
+        found(self.store.set_role(user, role, &audit).await?)?;
+        self.end_sessions(user, now).await
+    }
+
+    /// Shuts a user out, or lets them in again.
+    pub async fn set_disabled(&self, admin: UserId, user: UserId, disabled: bool) -> Result<(), Error> {
+        not_oneself(admin, user)?;
+        let now = OffsetDateTime::now_utc();
+        let action = if disabled { "user.disabled" } else { "user.enabled" };
+        let audit = entry(now, Actor::User(admin), action, user);
+        found(self.store.set_disabled(user, disabled.then_some(now), &audit).await?)?;
+        if disabled {
+            self.end_sessions(user, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Erases another's account.
+    pub async fn erase_other(&self, admin: UserId, user: UserId) -> Result<(), Error> {
+        not_oneself(admin, user)?;
+        self.erase(user, Actor::User(admin)).await
+    }
+
+    async fn erase(&self, user: UserId, actor: Actor) -> Result<(), Error> {
+        let now = OffsetDateTime::now_utc();
+        let audit = entry(now, actor, "user.erased", user);
+        found(self.store.erase_user(user, now, self.needless_after(now), &audit).await?)
+    }
+
+    /// Lets one person register. The token is shown this once.
+    pub async fn invite(&self, admin: UserId) -> Result<(OpaqueToken, OffsetDateTime), Error> {
+        let now = OffsetDateTime::now_utc();
+        let token = OpaqueToken::generate(Kind::Invite);
+        let expires_at = now + INVITE_TTL;
+        let invite = Invite {
+            hash: token.hash(),
+            created_by: admin,
+            created_at: now,
+            expires_at,
+        };
+        let audit = entry(now, Actor::User(admin), "invite.created", admin);
+        self.store.create_invite(&invite, &audit).await?;
+        Ok((token, expires_at))
+    }
+
+    async fn end_sessions(&self, user: UserId, now: OffsetDateTime) -> Result<(), Error> {
+        let needless_after = self.needless_after(now);
+        let ended = self
+            .store
+            .revoke_sessions_of(user, None, now, needless_after)
+            .await?;
+        for session in ended {
+            self.revocations.add(session.as_uuid(), needless_after);
+        }
+        Ok(())
+    }
+
+    /// No access token of a session that ends now is accepted after this anyway, whatever two clocks differ by.
+    fn needless_after(&self, now: OffsetDateTime) -> OffsetDateTime {
+        const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
+        now + self.access_ttl + CLOCKS_DIFFER_BY
+    }
+}
+
+fn not_oneself(admin: UserId, user: UserId) -> Result<(), Error> {
+    if admin == user { Err(Error::OwnRights) } else { Ok(()) }
+}
+
+fn found(found: bool) -> Result<(), Error> {
+    if found { Ok(()) } else { Err(Error::NoSuchUser) }
+}

@@ -1,0 +1,205 @@
+//! API keys: made, listed, revoked, and recognized. A key that was seen within the last minute is known without the
+//! store.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use moka::future::Cache;
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    Principal, Revocations,
+    audit::entry,
+    opaque_token::{Kind, OpaqueToken},
+};
+use crate::{
+    domain::{ApiKeyId, Role, Scopes, UserId},
+    store::{self, Actor, ApiKeyRecord, Store, TokenHash},
+};
+
+/// How long a key is known without the store: also the longest that a lost store lets it live.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// The most keys that are known at once.
+const MOST_REMEMBERED: u64 = 100_000;
+
+/// How often it is written down when keys were last used.
+const WRITE_EVERY: Duration = Duration::from_secs(5);
+
+/// Makes and recognizes API keys.
+pub struct ApiKeys {
+    store: Arc<dyn Store>,
+    revocations: Arc<Revocations>,
+    known: Cache<TokenHash, Option<Arc<Known>>>,
+    used: Mutex<HashMap<ApiKeyId, OffsetDateTime>>,
+}
+
+/// What is known of a key.
+#[derive(Debug)]
+struct Known {
+    key: ApiKeyId,
+    user: UserId,
+    role: Role,
+    scopes: Scopes,
+    expires_at: Option<OffsetDateTime>,
+}
+
+/// What a new key is to be.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// When it ends by itself.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+impl ApiKeys {
+    /// Over this store.
+    pub fn new(store: Arc<dyn Store>, revocations: Arc<Revocations>) -> Self {
+        Self {
+            store,
+            revocations,
+            known: Cache::builder()
+                .max_capacity(MOST_REMEMBERED)
+                .time_to_live(REMEMBERED)
+                .build(),
+            used: Mutex::default(),
+        }
+    }
+
+    /// Whose key it is, and what for. `None`: nobody's, or one that has ended.
+    pub async fn recognize(&self, token: &OpaqueToken, now: OffsetDateTime) -> Result<Option<Principal>, store::Error> {
+        let hash = token.hash();
+        let known = match self.known.get(&hash).await {
+            Some(known) => known,
+            None => {
+                let known = self.look_up(&hash).await?;
+                self.known.insert(hash, known.clone()).await;
+                known
+            }
+        };
+        let valid = known.filter(|known| {
+            !self.revocations.contains(known.key.as_uuid()) && known.expires_at.is_none_or(|end| now < end)
+        });
+        let Some(known) = valid else { return Ok(None) };
+        self.note_use(known.key, now);
+        Ok(Some(Principal::Key {
+            user: known.user,
+            key: known.key,
+            role: known.role,
+            scopes: known.scopes.clone(),
+        }))
+    }
+
+    async fn look_up(&self, hash: &TokenHash) -> Result<Option<Arc<Known>>, store::Error> {
+        let found = self.store.api_key_by_hash(hash).await?;
+        Ok(found
+            .filter(|(key, owner)| key.revoked_at.is_none() && owner.disabled_at.is_none())
+            .map(|(key, owner)| {
+                Arc::new(Known {
+                    key: key.id,
+                    user: owner.id,
+                    role: owner.role,
+                    scopes: key.scopes,
+                    expires_at: key.expires_at,
+                })
+            }))
+    }
+
+    /// Makes a key. The token is shown this once.
+    pub async fn create(
+        &self,
+        user: UserId,
+        new: NewKey,
+        now: OffsetDateTime,
+    ) -> Result<(ApiKeyRecord, OpaqueToken), store::Error> {
+        let NewKey {
+            name,
+            scopes,
+            expires_at,
+        } = new;
+        let token = OpaqueToken::generate(Kind::ApiKey);
+        let record = ApiKeyRecord {
+            id: ApiKeyId::generate(),
+            user,
+            name,
+            prefix: token.shown(),
+            hash: token.hash(),
+            scopes,
+            created_at: now,
+            expires_at,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        let audit = entry(now, Actor::User(user), "api_key.created", record.id)
+            .with("scopes", record.scopes.to_string());
+        self.store.create_api_key(&record, &audit).await?;
+        Ok((record, token))
+    }
+
+    /// A user's keys, those that were revoked included.
+    pub async fn of(&self, user: UserId) -> Result<Vec<ApiKeyRecord>, store::Error> {
+        self.store.api_keys_of(user).await
+    }
+
+    /// Revokes a user's key: here at once, on every replica within a second. `false`: the user has no such key.
+    pub async fn revoke(&self, user: UserId, key: ApiKeyId, now: OffsetDateTime) -> Result<bool, store::Error> {
+        let known_until = now + REMEMBERED + REMEMBERED;
+        let audit = entry(now, Actor::User(user), "api_key.revoked", key);
+        let revoked = self.store.revoke_api_key(user, key, now, known_until, &audit).await?;
+        if revoked {
+            self.revocations.add(key.as_uuid(), known_until);
+        }
+        Ok(revoked)
+    }
+
+    fn note_use(&self, key: ApiKeyId, now: OffsetDateTime) {
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, now);
+    }
+
+    /// Writes down when keys were last used, until it is told to stop, and then once more.
+    pub async fn write_uses(self: Arc<Self>, stop: CancellationToken) {
+        let mut going_on = true;
+        while going_on {
+            going_on = stop
+                .run_until_cancelled(tokio::time::sleep(WRITE_EVERY))
+                .await
+                .is_some();
+            self.write_uses_once().await;
+        }
+    }
+
+    async fn write_uses_once(&self) {
+        let used: Vec<(ApiKeyId, OffsetDateTime)> = {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.drain().collect()
+        };
+        if used.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.touch_api_keys(&used).await {
+            tracing::debug!(%error, "it is not written down yet when keys were last used");
+            let mut later = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, at) in used {
+                later.entry(key).or_insert(at);
+            }
+        }
+    }
+}
+
+/// The id under which a key can be revoked.
+impl From<ApiKeyId> for Uuid {
+    fn from(key: ApiKeyId) -> Self {
+        key.as_uuid()
+    }
+}

@@ -1,0 +1,82 @@
+//! Where a request comes from, seen through the proxies that the configuration trusts.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, FromRequestParts},
+    http::{HeaderMap, request::Parts},
+};
+use ipnet::IpNet;
+
+use super::{Api, Problem};
+
+/// The address of whoever makes the request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClientAddress(pub(super) IpAddr);
+
+impl FromRequestParts<Api> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+            tracing::error!("the server was started without its connections' addresses");
+            return Err(Problem::internal());
+        };
+        Ok(Self(client(peer.ip(), &parts.headers, &api.trusted_proxies)))
+    }
+}
+
+/// From the peer back along `X-Forwarded-For`, as far as each hop was told by a proxy that is trusted. What a client
+/// itself wrote there lies beyond.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let hops: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .collect();
+    let mut client = peer.to_canonical();
+    for hop in hops.into_iter().rev() {
+        if !is_trusted(&client) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(address) => client = address.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn of(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_str(value).unwrap());
+        }
+        let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_client_cannot_choose_its_address() {
+        assert_eq!(of("203.0.113.9", &["1.1.1.1"], &[]), "203.0.113.9");
+        assert_eq!(of("203.0.113.9", &["1.1.1.1"], &["10.0.0.0/8"]), "203.0.113.9");
+        assert_eq!(of("10.0.0.1", &["1.1.1.1, 203.0.113.9"], &["10.0.0.0/8"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn trusted_proxies_are_looked_through() {
+        let trusted = ["10.0.0.0/8", "2001:db8::/32"];
+        assert_eq!(of("10.0.0.1", &["203.0.113.9"], &trusted), "203.0.113.9");
+        assert_eq!(of("10.0.0.1", &["203.0.113.9", "10.0.0.2"], &trusted), "203.0.113.9");
+        assert_eq!(of("::ffff:10.0.0.1", &["203.0.113.9"], &trusted), "203.0.113.9");
+        assert_eq!(of("10.0.0.1", &["rubbish"], &trusted), "10.0.0.1");
+        assert_eq!(of("10.0.0.1", &[], &trusted), "10.0.0.1");
+    }
+}

@@ -1,0 +1,11 @@
+//! Who gets in, and who does not.
+
+mod account;
+mod admin;
+mod anonymous;
+mod keys;
+mod outages;
+mod people;
+mod replicas;
+mod routes;
+mod sessions;

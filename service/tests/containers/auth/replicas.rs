@@ -1,0 +1,79 @@
+//! Several replicas of the service on one database.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use ultra_testenv::Stack;
+
+use super::people::{ADMIN, CHEAP, PASSWORD, Tokens};
+use crate::harness::Service;
+
+/// Two replicas that share database and keys.
+async fn replicas() -> (Service, Service) {
+    let stack = Stack::builder().postgres().start().await.unwrap();
+    let database = stack.postgres().fresh_database().await.unwrap();
+    let keys = tempfile::tempdir().unwrap();
+    ultra_service::auth::KeyRing::generate(keys.path()).unwrap();
+    let vars: Vec<_> = CHEAP
+        .iter()
+        .chain(&ADMIN)
+        .copied()
+        .chain([
+            ("ULTRA_AUTH_REGISTRATION", "open"),
+            ("DATABASE_URL", database.url()),
+            ("ULTRA_JWT_KEYS_DIR", keys.path().to_str().unwrap()),
+        ])
+        .collect();
+    let one = Service::start(&vars, None).await;
+    let other = Service::start(&vars, None).await;
+    (one.keeping((stack, database, keys)), other)
+}
+
+/// How long the other replica goes on to accept what was revoked.
+async fn until_refused(status: impl AsyncFn() -> u16) -> Duration {
+    let start = Instant::now();
+    while status().await != 401 {
+        assert!(start.elapsed() < Duration::from_secs(10), "it is never refused");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    start.elapsed()
+}
+
+#[tokio::test]
+async fn what_one_replica_revokes_every_other_refuses_within_a_second() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let (one, other) = replicas().await;
+    let logged_out = one.user("ada@example.com").await;
+    assert_eq!(other.me(&logged_out.access).await, 200);
+    let logout = one.post("/api/v1/auth/logout", &json!(null)).bearer_auth(&logged_out.access);
+    assert_eq!(logout.send().await.unwrap().status(), 204);
+    let took = until_refused(async || other.me(&logged_out.access).await).await;
+    assert!(took < SECOND, "a logout took {took:?}");
+
+    let changed = one.login("ada@example.com").await;
+    assert_eq!(other.me(&changed.access).await, 200);
+    let body = json!({"current_password": PASSWORD, "new_password": "another long password"});
+    let change = one.client.put(format!("{}/api/v1/auth/password", one.url)).bearer_auth(&changed.access);
+    assert_eq!(change.json(&body).send().await.unwrap().status(), 204);
+    let took = until_refused(async || other.me(&changed.access).await).await;
+    assert!(took < SECOND, "a new password took {took:?}");
+
+    let again = one.try_login("ada@example.com", "another long password").await;
+    let again = Tokens::of(&again.json().await.unwrap());
+    let (id, key) = one.new_key(&again.access, &json!({"name": "key"})).await;
+    assert_eq!(other.asks(&key).await, 200);
+    let delete = one.client.delete(format!("{}/api/v1/keys/{id}", one.url)).bearer_auth(&again.access);
+    assert_eq!(delete.send().await.unwrap().status(), 204);
+    let took = until_refused(async || other.asks(&key).await).await;
+    assert!(took < SECOND, "a key's revocation took {took:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_used_on_two_replicas_ends_its_session_on_both() {
+    let (one, other) = replicas().await;
+    let first = one.user("ada@example.com").await;
+    let second = Tokens::of(&one.refresh(&first.refresh).await.json().await.unwrap());
+    assert_eq!(other.refresh(&first.refresh).await.status(), 401);
+    until_refused(async || one.me(&second.access).await).await;
+    assert_eq!(one.refresh(&second.refresh).await.status(), 401);
+}
