@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use ultra_service::{config::docs, http};
+use ultra_service::{
+    config::{docs, schema},
+    http,
+};
 
 fn assert_fresh(path: &str, generated: &str, command: &str) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
@@ -26,4 +29,14 @@ fn the_committed_list_of_variables_is_the_one_that_is_read() {
         "config docs",
     );
     assert_fresh(".env.example", &docs::dotenv(), "config env");
+    assert_fresh(
+        "docs/configuration/environment.schema.json",
+        &schema::variables(),
+        "config schema variables",
+    );
+    assert_fresh(
+        "docs/configuration/file.schema.json",
+        &schema::file(),
+        "config schema file",
+    );
 }

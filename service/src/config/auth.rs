@@ -244,6 +244,10 @@ impl Auth {
 
     /// A stranger never spends the owner's money: without a credential, real providers answer this machine only.
     pub(super) fn check_against_listener(&self, mode: Mode, http: &Http, source: &mut Source) {
+        // Production has refused it already.
+        if source.is_production() {
+            return;
+        }
         if self.anonymous && mode == Mode::Real && !http.listen.ip().is_loopback() {
             source.invalid(
                 &ANONYMOUS,

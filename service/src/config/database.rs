@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn what_the_driver_would_ignore_or_refuse_is_an_error_without_its_text() {
         for (url, words) in [
-            ("postgres://u:p@db/x?ssl_mode=require", "did you mean sslmode?"),
+            ("postgres://u:p@db/x?ssl_mode=require", "did you mean ssl-mode?"),
             ("postgres://u:p@db/x?canary=canary", "there are sslmode"),
             ("postgres://u:p@db/x?sslmode=canary", "verify-full"),
             ("postgres://u:p@db/x?sslrootcert=/canary", "cannot be read"),

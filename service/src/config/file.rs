@@ -40,7 +40,12 @@ pub(super) const DATA_DIR: Variable = Variable {
 
 /// What a variable cannot hold well. Everything is optional.
 #[derive(Debug, std::default::Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "keys such as panel and providers"
+)]
 #[schemars(title = "ULTRA_CONFIG_FILE")]
 pub(super) struct ConfigFile {
     panel: PanelFile,
@@ -96,9 +101,15 @@ pub(super) fn read(source: &mut Source) -> Option<File> {
     })
 }
 
+/// In the order of the file, which is how somebody corrects it.
 fn refuse(problems: &[Problem], text: &str, source: &mut Source) {
-    let path = source.text(&CONFIG_FILE).map(|path| redact::shown(&path));
-    for problem in problems {
+    let path = source.given(&CONFIG_FILE).map(redact::shown);
+    let mut placed: Vec<_> = problems
+        .iter()
+        .map(|problem| (problem.place(text), problem))
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    for (place, problem) in placed {
         let field = problem.path.field().filter(|_| !problem.of_key);
         source.push(Error {
             name: CONFIG_FILE.name.to_owned(),
@@ -108,11 +119,56 @@ fn refuse(problems: &[Problem], text: &str, source: &mut Source) {
                 Kind::Invalid
             },
             value: path.clone(),
-            place: problem.place(text).map(|place| place.to_string()),
+            place: place.map(|place| place.to_string()),
             problem: format!("{} {}", problem.path, problem.text)
                 .trim_start()
                 .to_owned(),
             example: field.and_then(schema::file_example),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = yaml::parse::<ConfigFile>(text).err().unwrap_or_default();
+        let told = |problem: &Problem| {
+            let place = problem
+                .place(text)
+                .map_or_else(String::new, |place| place.to_string());
+            format!("{place}: {} {}", problem.path, problem.text)
+        };
+        problems.iter().map(told).collect()
+    }
+
+    #[test]
+    fn all_mistakes_in_the_file_are_told_with_line_and_column() {
+        let text = include_str!("tests/mistakes.yaml");
+        insta::assert_snapshot!(problems(text).join("\n"));
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_place() {
+        for (text, place) in [
+            ("panel: [\n", "line 2 column 1: "),
+            ("panel: {}\npanel: {}\n", "line 1 column 1: "),
+            ("panel:\n\tmodels: []\n", "line 2 column 1: "),
+        ] {
+            let problems = problems(text);
+            assert!(
+                problems.len() == 1 && problems[0].starts_with(place),
+                "{problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_file_sets_nothing() {
+        for text in ["", "# nothing\n", "panel: {}\n", "tiers: {}\nproviders: []\n"] {
+            let file = yaml::parse::<ConfigFile>(text).unwrap();
+            assert_eq!(Panel::from(file.panel), Panel::from(PanelFile::default()));
+        }
     }
 }

@@ -1,11 +1,11 @@
 use std::{fmt, time::Duration};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{Deserialize, Deserializer, Serializer, de::Visitor};
 
 use super::yaml::{Problem, key};
 use crate::{
-    domain::{ModelId, parse_duration},
+    domain::{ModelId, format_duration, parse_duration},
     llm::mock,
 };
 
@@ -26,7 +26,12 @@ pub struct Panel {
 
 /// Which models answer, and under which bounds.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "keys such as models and deadline"
+)]
 pub(super) struct PanelFile {
     /// The members, as provider/model. The same model twice counts as two.
     #[schemars(with = "Vec<String>", length(min = 1, max = 26), example = ["mock/analyst", "mock/skeptic"])]
@@ -38,7 +43,7 @@ pub(super) struct PanelFile {
     #[schemars(range(min = 1, max = 26), example = 2)]
     min_models: usize,
     /// How long all stages may take together.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "duration", serialize_with = "text_of_duration")]
     #[schemars(with = "String", example = &"90s")]
     deadline: Duration,
     /// How long one model's answer may be.
@@ -148,4 +153,9 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     }
 
     deserializer.deserialize_str(GoDuration)
+}
+
+/// For the schema, which shows the default.
+pub(super) fn text_of_duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_duration(*duration))
 }

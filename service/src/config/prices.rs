@@ -5,7 +5,11 @@ use crate::domain::Money;
 
 /// What a model costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "inputPerMillion and outputPerMillion"
+)]
 pub struct Price {
     /// A million tokens of prompts, as a decimal number in quotes.
     #[schemars(with = "String", example = &"2.50")]

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     Default, Kind, Production, Shape, Variable,
-    panel::duration,
+    panel::{duration, text_of_duration},
     redact,
     server::is_loopback_url,
     source::{Source, read_secret},
@@ -108,7 +108,11 @@ pub enum ProviderKind {
 
 /// A provider: who runs models, and how to reach it.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "keys such as name and kind"
+)]
 pub(super) struct ProviderFile {
     /// The first part of its models' names.
     #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9-]{0,62}$"), example = &"mistral")]
@@ -130,7 +134,11 @@ pub(super) struct ProviderFile {
     #[schemars(example = ["mistral-large-latest"])]
     models: Vec<String>,
     /// How long a whole answer may take. Default: 60s.
-    #[serde(default = "default_timeout", deserialize_with = "duration")]
+    #[serde(
+        default = "default_timeout",
+        deserialize_with = "duration",
+        serialize_with = "text_of_duration"
+    )]
     #[schemars(with = "String", example = &"60s")]
     timeout: Duration,
 }

@@ -163,6 +163,11 @@ impl Source {
         self.vars.contains_key(variable.name) || file.is_some_and(|name| self.vars.contains_key(&name))
     }
 
+    /// What was given for the variable itself, as it is.
+    pub(super) fn given(&self, variable: &Variable) -> Option<&str> {
+        Some(self.vars.get(variable.name)?.value.as_str())
+    }
+
     /// The path that `<name>_FILE` names.
     pub(super) fn file(&self, variable: &Variable) -> Option<PathBuf> {
         let given = self.vars.get(&variable.file_variable()?)?;
@@ -430,7 +435,7 @@ pub(super) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
         .iter()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .min()
-        .filter(|(distance, known)| *distance <= (known.len() / 3).min(5))
+        .filter(|(distance, known)| *distance <= (known.len() / 4).clamp(1, 5))
         .map(|(_, known)| known.as_str())
 }
 

@@ -21,7 +21,11 @@ pub struct Tier {
 
 /// How much the accounts of a tier may use. What is left out is as in the built-in tier of the same name.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    expecting = "keys such as requestsPerMinute"
+)]
 pub(super) struct TierFile {
     /// Requests of any kind.
     #[schemars(range(min = 1, max = 1_000_000), example = 300)]

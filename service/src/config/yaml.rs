@@ -32,7 +32,7 @@ pub(super) struct Problem {
 }
 
 /// A line and a column, both from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) line: usize,
     pub(super) column: usize,
@@ -60,6 +60,31 @@ impl Path {
             Step::Key(name) => Some(name.as_str()),
             Step::Index(_) => None,
         })
+    }
+
+    /// This path in the file, from one in a value that lacks what was taken out.
+    fn before(&self, taken: &[Self]) -> Self {
+        let mut original = Self(Vec::new());
+        for step in &self.0 {
+            let mut step = step.clone();
+            if let Step::Index(index) = &mut step {
+                let gaps = taken.iter().filter(|path| path.parent() == original);
+                let mut gaps: Vec<usize> = gaps.filter_map(|path| path.last_index()).collect();
+                gaps.sort_unstable();
+                *index = gaps
+                    .into_iter()
+                    .fold(*index, |index, gap| index + usize::from(gap <= index));
+            }
+            original.0.push(step);
+        }
+        original
+    }
+
+    fn last_index(&self) -> Option<usize> {
+        match self.0.last() {
+            Some(Step::Index(index)) => Some(*index),
+            _ => None,
+        }
     }
 
     fn parent(&self) -> Self {
@@ -130,6 +155,7 @@ pub(super) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Vec<
         }
     };
     let mut problems: Vec<Problem> = Vec::new();
+    let mut taken: Vec<Path> = Vec::new();
     while problems.len() < MAX_PROBLEMS {
         let error = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
             Ok(parsed) if problems.is_empty() => return Ok(parsed),
@@ -145,14 +171,15 @@ pub(super) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Vec<
             path = path.key(unknown.name);
         }
         // That a value which was taken out is missing now is no news.
+        let original = path.before(&taken);
         let is_echo =
-            message.starts_with("missing field") && problems.iter().any(|old| old.path.parent() == path);
+            message.starts_with("missing field") && taken.iter().any(|path| path.parent() == original);
         if !is_echo {
             problems.push(Problem {
-                path: path.clone(),
+                path: original.clone(),
                 text: unknown
                     .as_ref()
-                    .map_or_else(|| message.clone(), ToString::to_string),
+                    .map_or_else(|| in_words(&message), ToString::to_string),
                 of_key: unknown.is_some(),
                 at: None,
             });
@@ -160,8 +187,18 @@ pub(super) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Vec<
         if path.0.is_empty() || !remove(&mut value, &path.0) {
             break;
         }
+        taken.push(original);
     }
     Err(problems)
+}
+
+/// After a path, our own types' messages, which begin with the value, read well; serde's need a word before them.
+fn in_words(message: &str) -> String {
+    if message.starts_with('"') {
+        message.to_owned()
+    } else {
+        format!("is wrong: {message}")
+    }
 }
 
 impl From<serde_yaml::Location> for Place {
@@ -220,7 +257,10 @@ fn remove(value: &mut Value, steps: &[Step]) -> bool {
         (Step::Key(name), Value::Mapping(mapping)) => mapping
             .get_mut(name.as_str())
             .is_some_and(|child| remove(child, rest)),
-        // What comes after it must keep its place in the file.
+        (Step::Index(index), Value::Sequence(items)) if rest.is_empty() => {
+            let is_there = *index < items.len();
+            is_there.then(|| items.remove(*index)).is_some()
+        }
         (Step::Index(index), Value::Sequence(items)) => {
             items.get_mut(*index).is_some_and(|child| remove(child, rest))
         }
