@@ -44,7 +44,7 @@ enum Command {
     Config(ConfigCommand),
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 enum ConfigCommand {
     /// Say whether the service would start with the environment as it is; the exit status is 78 where it would not.
     Check,

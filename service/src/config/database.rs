@@ -31,7 +31,7 @@ pub(super) const MIGRATE: Variable = Variable {
     shape: Shape::Choice(&["auto", "check"]),
     default: Default::Profiles {
         development: "auto",
-        testing: "check",
+        testing: "auto",
         production: "check",
     },
     production: Production::AsElsewhere,

@@ -37,7 +37,7 @@ impl Secrets {
         });
         if let Some((_, keys)) = &master_key
             && source.is_production()
-            && keys.iter().any(|key| can_be_guessed(key))
+            && keys.iter().any(can_be_guessed)
         {
             source.refuse_with(
                 &MASTER_KEY,

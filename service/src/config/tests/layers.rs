@@ -21,6 +21,22 @@ fn the_environment_hides_dotenv_and_dotenv_hides_defaults() {
 }
 
 #[test]
+fn the_example_of_a_dotenv_starts_when_everything_in_it_is_uncommented() {
+    let example = docs::dotenv();
+    let assigns =
+        |line: &&str| line.contains('=') && line.split('=').next().is_some_and(|name| !name.contains(' '));
+    let lines: Vec<&str> = example
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(assigns)
+        .collect();
+    assert_eq!(lines.len(), VARIABLES.len());
+    let file = "ULTRA_CONFIG_FILE=";
+    let lines: Vec<&str> = lines.into_iter().filter(|line| !line.starts_with(file)).collect();
+    load(&[], &lines.join("\n")).unwrap();
+}
+
+#[test]
 fn a_missing_dotenv_is_no_mistake() {
     Config::load(owned(&[]), Some(Path::new("/does/not/exist/.env"))).unwrap();
 }
