@@ -51,6 +51,13 @@ fn outputs(vars: &[(&str, &str)], dotenv: Option<&Path>) -> String {
     format!("{result:?}\n{result:#?}\n{shown:?}\n{errors}")
 }
 
+/// In whatever case: a URL's scheme and host come back in small letters.
+fn sings(outputs: &str) -> bool {
+    outputs
+        .to_ascii_lowercase()
+        .contains(&CANARY.to_ascii_lowercase())
+}
+
 #[test]
 fn no_output_holds_a_secret() {
     for variable in VARIABLES.iter().filter(|variable| variable.secret) {
@@ -78,11 +85,7 @@ fn no_output_holds_a_secret() {
                         vars.push(given);
                     }
                     let outputs = outputs(&vars, dotenv);
-                    assert!(
-                        !outputs.contains(CANARY),
-                        "{}={value:?}\n{outputs}",
-                        variable.name
-                    );
+                    assert!(!sings(&outputs), "{}={value:?}\n{outputs}", variable.name);
                 }
             }
         }
@@ -112,7 +115,7 @@ fn no_output_holds_a_secret_that_the_file_points_to() {
         for base in [Vec::new(), production()] {
             let vars = [base, given.to_vec()].concat();
             let outputs = outputs(&vars, None);
-            assert!(!outputs.contains(CANARY), "{line}\n{outputs}");
+            assert!(!sings(&outputs), "{line}\n{outputs}");
         }
     }
 }
@@ -121,7 +124,7 @@ fn no_output_holds_a_secret_that_the_file_points_to() {
 fn a_misspelt_variable_does_not_show_its_value() {
     let outputs = outputs(&[("ULTRA_MASTER_KEYS", CANARY)], None);
     assert!(
-        outputs.contains("did you mean ULTRA_MASTER_KEY?") && !outputs.contains(CANARY),
+        outputs.contains("did you mean ULTRA_MASTER_KEY?") && !sings(&outputs),
         "{outputs}"
     );
 }
