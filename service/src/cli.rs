@@ -1,12 +1,13 @@
 use std::{
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -43,19 +44,36 @@ enum Command {
     Config(ConfigCommand),
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 enum ConfigCommand {
+    /// Say whether the service would start with the environment as it is; the exit status is 78 where it would not.
+    Check,
+    /// Print all that applies, with where each value comes from; secrets are redacted.
+    Show,
+    /// Print a JSON Schema.
+    Schema {
+        /// Of what.
+        #[arg(value_enum, default_value_t = SchemaOf::Variables)]
+        of: SchemaOf,
+    },
     /// Print a `.env` file with every variable.
     Env,
     /// Print the documentation of every variable.
     Docs,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SchemaOf {
+    /// The environment variables.
+    Variables,
+    /// The file that `ULTRA_CONFIG_FILE` names.
+    File,
+}
+
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let result = match arguments.command.unwrap_or(Command::Serve) {
         Command::Openapi => print(&http::openapi()),
-        Command::Config(ConfigCommand::Env) => print(&config::docs::dotenv()),
-        Command::Config(ConfigCommand::Docs) => print(&config::docs::markdown()),
+        Command::Config(command) => configuration(command),
         Command::Serve => configured(serve),
         Command::Healthcheck => configured(healthcheck),
     };
@@ -65,19 +83,49 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     })
 }
 
+fn configuration(command: ConfigCommand) -> anyhow::Result<ExitCode> {
+    let text = match command {
+        ConfigCommand::Check => Config::load(environment(), dotenv()).map(|config| {
+            let profile = config.profile;
+            format!("OK: the service would start in the {profile} profile\n")
+        }),
+        ConfigCommand::Show => config::show(environment(), dotenv()),
+        ConfigCommand::Schema { of } => Ok(match of {
+            SchemaOf::Variables => config::schema::variables(),
+            SchemaOf::File => config::schema::file(),
+        }),
+        ConfigCommand::Env => Ok(config::docs::dotenv()),
+        ConfigCommand::Docs => Ok(config::docs::markdown()),
+    };
+    text.map_or_else(|errors| Ok(refuse(&errors)), |text| print(&text))
+}
+
+/// The layer below the environment, in the working directory.
+fn dotenv() -> Option<&'static Path> {
+    Some(Path::new(".env"))
+}
+
+/// The environment. What is not Unicode keeps its place, so that the configuration can name it.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        Some((name, value.to_string_lossy().into_owned()))
+    })
+}
+
 fn configured(command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
-    let vars = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let config = match Config::from_env(vars) {
+    let config = match Config::load(environment(), dotenv()) {
         Ok(config) => config,
-        Err(errors) => {
-            complain(&errors.to_string());
-            return Ok(ExitCode::from(WRONG_CONFIGURATION));
-        }
+        Err(errors) => return Ok(refuse(&errors)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(command(config))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn refuse(errors: &config::Errors) -> ExitCode {
+    complain(&errors.to_string());
+    ExitCode::from(WRONG_CONFIGURATION)
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

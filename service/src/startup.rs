@@ -130,7 +130,7 @@ impl Application {
         if config.auth.anonymous {
             tracing::warn!(
                 profile = %config.profile,
-                "the service is open: whoever reaches {local_addr} can use it, because this version has no authentication"
+                "the service is open: whoever reaches {local_addr} can use it without a credential"
             );
         }
         let drain_timeout = config.http.drain_timeout;

@@ -1,33 +1,329 @@
-use super::{Default, Variable, source::Source};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use secrecy::SecretString;
+
+use super::{Default, Http, Mode, Production, Shape, Variable, source::Source};
+use crate::domain::{Email, Password, format_duration};
 
 pub(super) const ANONYMOUS: Variable = Variable {
     name: "ULTRA_AUTH_ANONYMOUS",
     concern: "auth",
     secret: false,
-    default: Default::Value("true"),
-    example: "true",
-    description: "Whether requests without a credential are admitted. Must be true in this version, in which nobody \
-                  could authenticate.",
+    shape: Shape::Switch,
+    default: Default::Profiles {
+        development: "true",
+        testing: "false",
+        production: "false",
+    },
+    production: Production::Refuses("`true`"),
+    example: "false",
+    description: "Whether requests without a credential are admitted. With real providers only on a loopback address.",
 };
 
-/// Who may ask.
+pub(super) const REGISTRATION: Variable = Variable {
+    name: "ULTRA_AUTH_REGISTRATION",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Choice(&["open", "invite", "closed"]),
+    default: Default::Profiles {
+        development: "open",
+        testing: "closed",
+        production: "closed",
+    },
+    production: Production::AsElsewhere,
+    example: "invite",
+    description: "Who may make an account: everybody, whoever an admin invites, or nobody.",
+};
+
+pub(super) const ISSUER: Variable = Variable {
+    name: "ULTRA_AUTH_ISSUER",
+    concern: "auth",
+    secret: false,
+    shape: NAME_OR_URL,
+    default: Default::Value("ultra"),
+    production: Production::AsElsewhere,
+    example: "https://ultra.example.com",
+    description: "Who signs access tokens: the claim `iss`. Tokens of others are refused.",
+};
+
+pub(super) const AUDIENCE: Variable = Variable {
+    name: "ULTRA_AUTH_AUDIENCE",
+    concern: "auth",
+    secret: false,
+    shape: NAME_OR_URL,
+    default: Default::Value("ultra"),
+    production: Production::AsElsewhere,
+    example: "https://ultra.example.com",
+    description: "Whom access tokens are for: the claim `aud`. Tokens for others are refused.",
+};
+
+pub(super) const ACCESS_TOKEN_TTL: Variable = Variable {
+    name: "ULTRA_AUTH_ACCESS_TOKEN_TTL",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Duration(Duration::from_secs(1), Duration::from_secs(24 * 3_600)),
+    default: Default::Value("15m"),
+    production: Production::AsElsewhere,
+    example: "15m",
+    description: "How long an access token is valid.",
+};
+
+pub(super) const REFRESH_TOKEN_TTL: Variable = Variable {
+    name: "ULTRA_AUTH_REFRESH_TOKEN_TTL",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Duration(Duration::from_secs(2), Duration::from_secs(366 * 24 * 3_600)),
+    default: Default::Value("720h"),
+    production: Production::AsElsewhere,
+    example: "168h",
+    description: "How long a session lives without being used; must exceed the lifetime of access tokens.",
+};
+
+pub(super) const JWT_KEYS_DIR: Variable = Variable {
+    name: "ULTRA_JWT_KEYS_DIR",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Path,
+    default: Default::Unset("`jwt` in `ULTRA_DATA_DIR`, where the service makes a key of its own"),
+    production: Production::Requires("replicas that made keys of their own would refuse each other's tokens"),
+    example: "/etc/ultra/jwt",
+    description: "The folder with the keys that sign access tokens: `<kid>.pem`, and `ring.json` where there are \
+                  several. It is watched.",
+};
+
+pub(super) const ADMIN_EMAIL: Variable = Variable {
+    name: "ULTRA_AUTH_ADMIN_EMAIL",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Pattern(r"^[^@\s]+@[^@\s]+\.[^@\s]+$"),
+    default: Default::Unset("`ultra-service users create --admin` makes one"),
+    production: Production::AsElsewhere,
+    example: "admin@example.com",
+    description: "The first admin, made at the start if there is no such account; with ULTRA_AUTH_ADMIN_PASSWORD.",
+};
+
+pub(super) const ADMIN_PASSWORD: Variable = Variable {
+    name: "ULTRA_AUTH_ADMIN_PASSWORD",
+    concern: "auth",
+    secret: true,
+    shape: Shape::Text,
+    default: Default::Unset("`ultra-service users create --admin` asks for one"),
+    production: Production::Refuses("the example"),
+    example: "a long sentence is a good password",
+    description: "The first admin's password, of 12 characters or more; with ULTRA_AUTH_ADMIN_EMAIL.",
+};
+
+pub(super) const PASSWORD_MEMORY: Variable = Variable {
+    name: "ULTRA_AUTH_PASSWORD_MEMORY",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Number(8, 1_048_576),
+    default: Default::Value("19456"),
+    production: Production::Refuses("less than `19456`"),
+    example: "19456",
+    description: "The memory that hashing one password takes, in KiB (argon2id).",
+};
+
+pub(super) const PASSWORD_ITERATIONS: Variable = Variable {
+    name: "ULTRA_AUTH_PASSWORD_ITERATIONS",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Number(1, 100),
+    default: Default::Value("2"),
+    production: Production::Refuses("`1`"),
+    example: "2",
+    description: "How often hashing a password passes over its memory (argon2id).",
+};
+
+const NAME_OR_URL: Shape = Shape::Pattern(r"^[\x21-\x7e]{1,255}$");
+
+/// The least that OWASP recommends for argon2id.
+const SAFE_HASHING: PasswordHashing = PasswordHashing {
+    memory_kib: 19_456,
+    iterations: 2,
+};
+
+/// Who may ask, and how they prove it.
 #[derive(Debug, Clone)]
 pub struct Auth {
     /// `ULTRA_AUTH_ANONYMOUS`.
     pub anonymous: bool,
+    /// `ULTRA_AUTH_REGISTRATION`.
+    pub registration: Registration,
+    /// `ULTRA_AUTH_ISSUER`.
+    pub issuer: String,
+    /// `ULTRA_AUTH_AUDIENCE`.
+    pub audience: String,
+    /// `ULTRA_AUTH_ACCESS_TOKEN_TTL`.
+    pub access_token_ttl: Duration,
+    /// `ULTRA_AUTH_REFRESH_TOKEN_TTL`.
+    pub refresh_token_ttl: Duration,
+    /// `ULTRA_JWT_KEYS_DIR`.
+    pub jwt_keys_dir: PathBuf,
+    /// `ULTRA_AUTH_ADMIN_EMAIL` and `ULTRA_AUTH_ADMIN_PASSWORD`.
+    pub first_admin: Option<FirstAdmin>,
+    /// `ULTRA_AUTH_PASSWORD_MEMORY` and `ULTRA_AUTH_PASSWORD_ITERATIONS`.
+    pub password_hashing: PasswordHashing,
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Whoever an admin invites.
+    Invite,
+    /// Nobody; admins make accounts.
+    Closed,
+}
+
+/// The admin that a new service begins with.
+#[derive(Debug, Clone)]
+pub struct FirstAdmin {
+    /// `ULTRA_AUTH_ADMIN_EMAIL`.
+    pub email: Email,
+    /// `ULTRA_AUTH_ADMIN_PASSWORD`.
+    pub password: Password,
+}
+
+/// What hashing a password costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordHashing {
+    /// `ULTRA_AUTH_PASSWORD_MEMORY`.
+    pub memory_kib: u32,
+    /// `ULTRA_AUTH_PASSWORD_ITERATIONS`.
+    pub iterations: u32,
 }
 
 impl Auth {
-    pub(super) fn read(source: &mut Source) -> Option<Self> {
-        let anonymous = source.parse(&ANONYMOUS, |text| {
-            text.parse::<bool>().map_err(|_| "is neither true nor false")
-        })?;
-        if !anonymous {
-            source.unsupported(
+    pub(super) fn read(source: &mut Source, data_dir: Option<&Path>) -> Option<Self> {
+        let anonymous = source.switch(&ANONYMOUS);
+        if anonymous == Some(true) && source.is_production() {
+            source.refused(
                 &ANONYMOUS,
-                "is refused: this version has no authentication, so that nobody could use the service",
+                "is refused in production, where a service must not be open to everybody; remove it or write false",
             );
         }
-        Some(Self { anonymous })
+        let registration = source.choice(&REGISTRATION, |text| match text {
+            "open" => Some(Registration::Open),
+            "invite" => Some(Registration::Invite),
+            "closed" => Some(Registration::Closed),
+            _ => None,
+        });
+        let issuer = source.parse(&ISSUER, name_or_url);
+        let audience = source.parse(&AUDIENCE, name_or_url);
+        let access_token_ttl = source.duration(&ACCESS_TOKEN_TTL);
+        let refresh_token_ttl = source.duration(&REFRESH_TOKEN_TTL);
+        if let (Some(access), Some(refresh)) = (access_token_ttl, refresh_token_ttl)
+            && refresh <= access
+        {
+            let access = format_duration(access);
+            source.invalid(
+                &REFRESH_TOKEN_TTL,
+                &format!("must exceed ULTRA_AUTH_ACCESS_TOKEN_TTL, which is {access}"),
+            );
+        }
+        let jwt_keys_dir = read_keys_dir(source, data_dir);
+        let first_admin = FirstAdmin::read(source);
+        let password_hashing = PasswordHashing::read(source);
+        Some(Self {
+            anonymous: anonymous?,
+            registration: registration?,
+            issuer: issuer?,
+            audience: audience?,
+            access_token_ttl: access_token_ttl?,
+            refresh_token_ttl: refresh_token_ttl?,
+            jwt_keys_dir: jwt_keys_dir?,
+            first_admin,
+            password_hashing: password_hashing?,
+        })
+    }
+
+    /// A stranger never spends the owner's money: without a credential, real providers answer this machine only.
+    pub(super) fn check_against_listener(&self, mode: Mode, http: &Http, source: &mut Source) {
+        // Production has refused it already.
+        if source.is_production() {
+            return;
+        }
+        if self.anonymous && mode == Mode::Real && !http.listen.ip().is_loopback() {
+            source.invalid(
+                &ANONYMOUS,
+                &format!(
+                    "would let whoever reaches {} spend money on real providers; set ULTRA_LISTEN to a loopback \
+                     address, or write false",
+                    http.listen
+                ),
+            );
+        }
+    }
+}
+
+fn name_or_url(text: &str) -> Result<String, &'static str> {
+    if text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no name; write up to 255 printable ASCII characters without spaces")
+    }
+}
+
+fn read_keys_dir(source: &mut Source, data_dir: Option<&Path>) -> Option<PathBuf> {
+    if !source.is_set(&JWT_KEYS_DIR) {
+        let made = data_dir?.join("jwt");
+        source.derive(&JWT_KEYS_DIR, &made.display());
+        return Some(made);
+    }
+    let must_be_there = source.is_production();
+    source.parse(&JWT_KEYS_DIR, |text| match std::fs::read_dir(text) {
+        Err(error) if must_be_there => Err(format!("cannot be read as a folder: {error}")),
+        _ => Ok(PathBuf::from(text)),
+    })
+}
+
+impl FirstAdmin {
+    fn read(source: &mut Source) -> Option<Self> {
+        let email = source.parse(&ADMIN_EMAIL, str::parse::<Email>);
+        let password = source.parse(&ADMIN_PASSWORD, |text| Password::parse(SecretString::from(text)));
+        for (one, other) in [(&ADMIN_EMAIL, &ADMIN_PASSWORD), (&ADMIN_PASSWORD, &ADMIN_EMAIL)] {
+            if source.is_set(one) && !source.is_set(other) {
+                source.invalid(
+                    one,
+                    &format!("is set without {}; set both or neither", other.name),
+                );
+            }
+        }
+        source.refuse_example(&ADMIN_PASSWORD);
+        Some(Self {
+            email: email?,
+            password: password?,
+        })
+    }
+}
+
+impl PasswordHashing {
+    fn read(source: &mut Source) -> Option<Self> {
+        let memory_kib = source.number(&PASSWORD_MEMORY);
+        let iterations = source.number(&PASSWORD_ITERATIONS);
+        if source.is_production() {
+            const WEAK: &str = "makes passwords cheap to guess, which production refuses";
+            if memory_kib.is_some_and(|given: u32| given < SAFE_HASHING.memory_kib) {
+                source.refused(
+                    &PASSWORD_MEMORY,
+                    &format!("{WEAK}; write {} or more", SAFE_HASHING.memory_kib),
+                );
+            }
+            if iterations.is_some_and(|given: u32| given < SAFE_HASHING.iterations) {
+                source.refused(
+                    &PASSWORD_ITERATIONS,
+                    &format!("{WEAK}; write {} or more", SAFE_HASHING.iterations),
+                );
+            }
+        }
+        Some(Self {
+            memory_kib: memory_kib?,
+            iterations: iterations?,
+        })
     }
 }

@@ -4,24 +4,37 @@ use std::{
 };
 
 use secrecy::SecretString;
-use url::Url;
+use sqlx::postgres::PgConnectOptions;
 
-use super::{Default, Profile, Variable, source::Source};
+use super::{
+    Default, Production, Shape, Variable,
+    server::{self, Login, Remedy, Server},
+    source::{Source, nearest},
+};
 
 pub(super) const URL: Variable = Variable {
     name: "DATABASE_URL",
     concern: "database",
     secret: true,
+    shape: Shape::Url(&["postgres", "postgresql"]),
     default: Default::Unset("SQLite, embedded, in `ULTRA_DATA_DIR`"),
+    production: Production::Requires("the embedded database serves one replica only"),
     example: "postgres://ultra:password@localhost:5432/ultra",
-    description: "The PostgreSQL database that keeps the analyses.",
+    description: "The PostgreSQL database that keeps accounts and analyses. `sslmode` and `sslrootcert` say how it is \
+                  encrypted; in production other hosts need `sslmode=require`, `verify-ca` or `verify-full`.",
 };
 
 pub(super) const MIGRATE: Variable = Variable {
     name: "ULTRA_DATABASE_MIGRATE",
     concern: "database",
     secret: false,
-    default: Default::Depends("auto in development, else check"),
+    shape: Shape::Choice(&["auto", "check"]),
+    default: Default::Profiles {
+        development: "auto",
+        testing: "auto",
+        production: "check",
+    },
+    production: Production::AsElsewhere,
     example: "auto",
     description: "auto: bring the schema up to date at the start. check: only look, and stay unready while the \
                   schema is too old.",
@@ -31,7 +44,9 @@ pub(super) const MAX_CONNECTIONS: Variable = Variable {
     name: "ULTRA_DATABASE_MAX_CONNECTIONS",
     concern: "database",
     secret: false,
+    shape: Shape::Number(1, 1_000),
     default: Default::Value("10"),
+    production: Production::AsElsewhere,
     example: "20",
     description: "The most connections that one replica holds.",
 };
@@ -40,7 +55,9 @@ pub(super) const ACQUIRE_TIMEOUT: Variable = Variable {
     name: "ULTRA_DATABASE_ACQUIRE_TIMEOUT",
     concern: "database",
     secret: false,
+    shape: Shape::Duration(Duration::from_millis(10), Duration::from_secs(60)),
     default: Default::Value("5s"),
+    production: Production::AsElsewhere,
     example: "5s",
     description: "How long a request waits for a connection.",
 };
@@ -77,31 +94,21 @@ pub enum Migrate {
 }
 
 impl Database {
-    pub(super) fn read(
-        source: &mut Source,
-        data_dir: Option<&Path>,
-        profile: Option<Profile>,
-    ) -> Option<Self> {
+    pub(super) fn read(source: &mut Source, data_dir: Option<&Path>) -> Option<Self> {
         let url_given = source.is_set(&URL);
-        let url = source.parse(&URL, |text| check_url(text, &["postgres", "postgresql"]));
-        let migrate = match source.text(&MIGRATE).as_deref() {
-            Some("auto") => Some(Migrate::Auto),
-            Some("check") => Some(Migrate::Check),
-            Some(_) => {
-                source.invalid(&MIGRATE, "is neither auto nor check");
-                None
-            }
-            None if profile == Some(Profile::Development) => Some(Migrate::Auto),
-            None => Some(Migrate::Check),
-        };
-        let max_connections = source.number(&MAX_CONNECTIONS, 1, 1_000);
-        let acquire_timeout = source.duration(
-            &ACQUIRE_TIMEOUT,
-            Duration::from_millis(10),
-            Duration::from_secs(60),
-        );
-        let target = match url {
-            Some(url) => DatabaseTarget::Postgres(url),
+        let server = source.parse(&URL, parse);
+        if let Some(server) = &server {
+            server.check(&URL, &REMEDY, source);
+        }
+        let migrate = source.choice(&MIGRATE, |text| match text {
+            "auto" => Some(Migrate::Auto),
+            "check" => Some(Migrate::Check),
+            _ => None,
+        });
+        let max_connections = source.number(&MAX_CONNECTIONS);
+        let acquire_timeout = source.duration(&ACQUIRE_TIMEOUT);
+        let target = match server {
+            Some(server) => DatabaseTarget::Postgres(server.url),
             None if url_given => return None,
             None => DatabaseTarget::Sqlite(data_dir?.join("ultra.db")),
         };
@@ -114,18 +121,142 @@ impl Database {
     }
 }
 
-/// Checks a URL's scheme and host without showing the URL, which holds a password.
-pub(super) fn check_url(text: &str, schemes: &[&str]) -> Result<SecretString, String> {
-    let url = Url::parse(text).map_err(|error| format!("is no URL: {error}"))?;
-    if !schemes.contains(&url.scheme()) {
-        return Err(format!(
-            "has the scheme {:?}; {} is needed",
-            url.scheme(),
-            schemes.join(" or ")
-        ));
+const REMEDY: Remedy = Remedy {
+    words: "end it with ?sslmode=verify-full and, where the CA is your own, &sslrootcert=/path/to/ca.pem",
+    example: "postgres://ultra:long-random-password@db.example.com:5432/ultra?sslmode=verify-full",
+};
+
+/// The parameters that the driver knows; it would ignore others, and log them with their values.
+const PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+const SSL_MODES: [&str; 6] = [
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
+
+/// Reads the URL as the driver does, where a parameter outdoes what stands before it.
+fn parse(text: &str) -> Result<Server, String> {
+    let url = server::parse_url(text, &["postgres", "postgresql"])?;
+    let mut host =
+        server::decode(url.host_str().unwrap_or_default()).ok_or("has a host that is not UTF-8")?;
+    let mut login = server::login(&url)?;
+    let mut is_encrypted = false;
+    for (name, value) in url.query_pairs() {
+        if !PARAMETERS.contains(&&*name) && !name.starts_with("options[") {
+            let known: Vec<String> = PARAMETERS.map(str::to_owned).into();
+            let hint = nearest(&name, &known).map_or_else(
+                || format!("there are {}", PARAMETERS.join(", ")),
+                |known| format!("did you mean {known}?"),
+            );
+            return Err(format!("has a parameter that is unknown; {hint}"));
+        }
+        match &*name {
+            "sslmode" | "ssl-mode" => {
+                let mode = value.to_ascii_lowercase();
+                if !SSL_MODES.contains(&&*mode) {
+                    return Err(format!("has another sslmode than {}", SSL_MODES.join(", ")));
+                }
+                is_encrypted = matches!(&*mode, "require" | "verify-ca" | "verify-full");
+            }
+            "sslrootcert" | "ssl-root-cert" | "ssl-ca" | "sslcert" | "ssl-cert" | "sslkey" | "ssl-key" => {
+                if std::fs::File::open(&*value).is_err() {
+                    return Err(format!(
+                        "has the parameter {name} with a file that cannot be read"
+                    ));
+                }
+                if name.ends_with("cert") && !name.contains("root") {
+                    login = Login::Certificate;
+                }
+            }
+            "host" | "hostaddr" => host = value.into_owned(),
+            "password" if !value.is_empty() => login = Login::Password(SecretString::from(&*value)),
+            _ => {}
+        }
     }
-    if url.host_str().is_none_or(str::is_empty) {
+    if host.is_empty() {
         return Err("names no host".to_owned());
     }
-    Ok(SecretString::from(text))
+    if text.parse::<PgConnectOptions>().is_err() {
+        return Err("has a parameter with a value that the driver refuses".to_owned());
+    }
+    Ok(Server {
+        url: SecretString::from(text),
+        is_remote: !host.starts_with('/') && !server::is_loopback(&host),
+        is_encrypted,
+        login,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(text: &str) -> Server {
+        parse(text).unwrap_or_else(|problem| panic!("{text}: {problem}"))
+    }
+
+    #[test]
+    fn a_parameter_cannot_hide_another_host() {
+        assert!(!server("postgres://u:p@localhost/db").is_remote);
+        assert!(server("postgres://u:p@localhost/db?host=db.example.com").is_remote);
+        assert!(server("postgres://u:p@localhost/db?hostaddr=10.0.0.1").is_remote);
+        assert!(!server("postgres://u:p@%2Fvar%2Frun%2Fpostgresql/db").is_remote);
+        assert!(!server("postgres:///db?host=/var/run/postgresql").is_remote);
+    }
+
+    #[test]
+    fn only_a_mode_that_insists_on_tls_is_encrypted() {
+        for mode in SSL_MODES {
+            let insists = matches!(mode, "require" | "verify-ca" | "verify-full");
+            assert_eq!(
+                server(&format!("postgres://u:p@db/x?sslmode={mode}")).is_encrypted,
+                insists,
+                "{mode}"
+            );
+        }
+        assert!(!server("postgres://u:p@db/x").is_encrypted);
+        assert!(!server("postgres://u:p@db/x?sslmode=require&sslmode=disable").is_encrypted);
+    }
+
+    #[test]
+    fn what_the_driver_would_ignore_or_refuse_is_an_error_without_its_text() {
+        for (url, words) in [
+            ("postgres://u:p@db/x?ssl_mode=require", "did you mean ssl-mode?"),
+            ("postgres://u:p@db/x?canary=canary", "there are sslmode"),
+            ("postgres://u:p@db/x?sslmode=canary", "verify-full"),
+            ("postgres://u:p@db/x?sslrootcert=/canary", "cannot be read"),
+            ("postgres://u:p@db/x?port=canary", "driver refuses"),
+            ("canary:x", "another scheme"),
+            ("postgres:///x", "names no host"),
+        ] {
+            let problem = parse(url).unwrap_err();
+            assert!(
+                problem.contains(words) && !problem.contains("canary"),
+                "{url}: {problem}"
+            );
+        }
+    }
 }

@@ -13,19 +13,25 @@ pub struct Error {
     pub kind: Kind,
     /// The value that was given; redacted for secrets, absent where none was given.
     pub value: Option<String>,
+    /// Where in a file the mistake is, where it is in one: `.env`, or `line 3 column 5`.
+    pub place: Option<String>,
     /// What is wrong with it.
     pub problem: String,
-    /// A value that would be right.
+    /// A line that would be right.
     pub example: Option<String>,
 }
 
 /// Kinds of mistakes, for callers that have to tell them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// No variable has this name.
+    /// No variable, or no key of the file, has this name.
     Unknown,
+    /// The profile needs a value, and none was given.
+    Missing,
     /// The value cannot be read, is out of range, or contradicts another one.
     Invalid,
+    /// The value is known, and this profile refuses it.
+    Refused,
     /// The value is known, and this version of the service refuses it.
     Unsupported,
 }
@@ -58,9 +64,12 @@ impl fmt::Display for Error {
         if let Some(value) = &self.value {
             write!(f, "={value}")?;
         }
+        if let Some(place) = &self.place {
+            write!(f, ", {place}")?;
+        }
         write!(f, ": {}", self.problem)?;
         if let Some(example) = &self.example {
-            write!(f, " (example: {}={example})", self.name)?;
+            write!(f, " (example: {example})")?;
         }
         Ok(())
     }

@@ -1,60 +1,130 @@
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Default, Panel, Variable, panel::PanelFile, source::Source};
+use super::{
+    Default, Error, Kind, Panel, Price, Production, Provider, Shape, Tier, Variable,
+    panel::PanelFile,
+    providers,
+    providers::ProviderFile,
+    redact, schema,
+    source::Source,
+    tiers,
+    tiers::TierFile,
+    yaml::{self, Problem},
+};
+use crate::domain::ModelId;
 
 pub(super) const CONFIG_FILE: Variable = Variable {
     name: "ULTRA_CONFIG_FILE",
     concern: "general",
     secret: false,
-    default: Default::Unset("the built-in panel"),
+    shape: Shape::Path,
+    default: Default::Unset("the built-in panel and tiers"),
+    production: Production::AsElsewhere,
     example: "/etc/ultra/config.yaml",
-    description: "A YAML file with what a variable cannot hold well: the panel.",
+    description: "A YAML file with what a variable cannot hold well: the panel, providers, tiers and prices.",
 };
 
 pub(super) const DATA_DIR: Variable = Variable {
     name: "ULTRA_DATA_DIR",
     concern: "general",
     secret: false,
+    shape: Shape::Path,
     default: Default::Value("data"),
+    production: Production::AsElsewhere,
     example: "/var/lib/ultra",
     description: "The folder for what the service keeps by itself, such as the embedded database.",
 };
 
-/// The whole file.
-#[derive(Debug, std::default::Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ConfigFile {
-    #[serde(default)]
+/// What a variable cannot hold well. Everything is optional.
+#[derive(Debug, std::default::Default, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "keys such as panel and providers"
+)]
+#[schemars(title = "ULTRA_CONFIG_FILE")]
+pub(super) struct ConfigFile {
     panel: PanelFile,
+    /// Who runs models. OpenAI, Anthropic and Google need no entry here where variables hold their keys.
+    providers: Vec<ProviderFile>,
+    /// How much accounts may use, by the tier's name. Built in are free, basic, premium and enterprise.
+    tiers: BTreeMap<String, TierFile>,
+    /// What models cost, by the model's full name.
+    #[schemars(with = "BTreeMap<String, Price>")]
+    prices: BTreeMap<ModelId, Price>,
+}
+
+/// What the file holds, completed.
+pub(super) struct File {
+    pub(super) panel: Panel,
+    pub(super) providers: Vec<Provider>,
+    pub(super) tiers: BTreeMap<String, Tier>,
+    pub(super) prices: BTreeMap<ModelId, Price>,
 }
 
 pub(super) fn read_data_dir(source: &mut Source) -> Option<PathBuf> {
     source.text(&DATA_DIR).map(PathBuf::from)
 }
 
-/// The panel from the file, or the built-in one where no file is named.
-pub(super) fn read(source: &mut Source) -> Option<Panel> {
-    if !source.is_set(&CONFIG_FILE) {
-        return Some(Panel::from(PanelFile::default()));
-    }
-    let file = source.parse(&CONFIG_FILE, |path| {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
-        parse(&text)
-    })?;
+/// What the file says, over what is built in.
+pub(super) fn read(source: &mut Source) -> Option<File> {
+    let given = source.is_set(&CONFIG_FILE);
+    let text = source.parse(&CONFIG_FILE, |path| {
+        std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+    });
+    let text = match text {
+        Some(text) => text,
+        None if given => return None,
+        None => String::new(),
+    };
+    let file = yaml::parse::<ConfigFile>(&text)
+        .map_err(|problems| refuse(&problems, &text, source))
+        .ok();
+    let is_read = file.is_some();
+    let file = file.unwrap_or_default();
     let panel = Panel::from(file.panel);
-    for problem in panel.problems() {
-        source.invalid(&CONFIG_FILE, &problem);
-    }
-    Some(panel)
+    let mut problems = panel.problems();
+    let (providers, wrong) = providers::read(file.providers, source);
+    problems.extend(wrong);
+    let (tiers, wrong) = tiers::read(file.tiers);
+    problems.extend(wrong);
+    refuse(&problems, &text, source);
+    is_read.then_some(File {
+        panel,
+        providers,
+        tiers,
+        prices: file.prices,
+    })
 }
 
-fn parse(text: &str) -> Result<ConfigFile, String> {
-    // An empty document is `null` in YAML; it sets nothing, which is allowed.
-    match serde_yaml::from_str::<Option<ConfigFile>>(text) {
-        Ok(file) => Ok(file.unwrap_or_default()),
-        Err(error) => Err(format!("is wrong: {error}")),
+/// In the order of the file, which is how somebody corrects it.
+fn refuse(problems: &[Problem], text: &str, source: &mut Source) {
+    let path = source.given(&CONFIG_FILE).map(redact::shown);
+    let mut placed: Vec<_> = problems
+        .iter()
+        .map(|problem| (problem.place(text), problem))
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    for (place, problem) in placed {
+        let field = problem.path.field().filter(|_| !problem.of_key);
+        source.push(Error {
+            name: CONFIG_FILE.name.to_owned(),
+            kind: if problem.of_key {
+                Kind::Unknown
+            } else {
+                Kind::Invalid
+            },
+            value: path.clone(),
+            place: place.map(|place| place.to_string()),
+            problem: format!("{} {}", problem.path, problem.text)
+                .trim_start()
+                .to_owned(),
+            example: field.and_then(schema::file_example),
+        });
     }
 }
 
@@ -62,29 +132,43 @@ fn parse(text: &str) -> Result<ConfigFile, String> {
 mod tests {
     use super::*;
 
+    fn problems(text: &str) -> Vec<String> {
+        let problems = yaml::parse::<ConfigFile>(text).err().unwrap_or_default();
+        let told = |problem: &Problem| {
+            let place = problem
+                .place(text)
+                .map_or_else(String::new, |place| place.to_string());
+            format!("{place}: {} {}", problem.path, problem.text)
+        };
+        problems.iter().map(told).collect()
+    }
+
     #[test]
-    fn errors_in_the_file_name_line_and_column() {
-        let unknown = parse("panel:\n  minModel: 2\n").unwrap_err();
-        assert!(
-            unknown.contains("minModel") && unknown.contains("line 2 column 3"),
-            "{unknown}"
-        );
-        let duration = parse("panel:\n  minModels: 2\n  deadline: 5 minutes\n").unwrap_err();
-        assert!(duration.contains("line 3 column 13"), "{duration}");
-        let model = parse("panel:\n  models: [analyst]\n").unwrap_err();
-        assert!(
-            model.contains("provider/model") && model.contains("line 2"),
-            "{model}"
-        );
+    fn all_mistakes_in_the_file_are_told_with_line_and_column() {
+        let text = include_str!("tests/mistakes.yaml");
+        insta::assert_snapshot!(problems(text).join("\n"));
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_told_with_its_place() {
+        for (text, place) in [
+            ("panel: [\n", "line 2 column 1: "),
+            ("panel: {}\npanel: {}\n", "line 1 column 1: "),
+            ("panel:\n\tmodels: []\n", "line 2 column 1: "),
+        ] {
+            let problems = problems(text);
+            assert!(
+                problems.len() == 1 && problems[0].starts_with(place),
+                "{problems:?}"
+            );
+        }
     }
 
     #[test]
     fn an_empty_file_sets_nothing() {
-        for text in ["", "# nothing\n", "panel: {}\n"] {
-            assert_eq!(
-                Panel::from(parse(text).unwrap().panel),
-                Panel::from(PanelFile::default())
-            );
+        for text in ["", "# nothing\n", "panel: {}\n", "tiers: {}\nproviders: []\n"] {
+            let file = yaml::parse::<ConfigFile>(text).unwrap();
+            assert_eq!(Panel::from(file.panel), Panel::from(PanelFile::default()));
         }
     }
 }

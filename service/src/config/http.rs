@@ -1,16 +1,21 @@
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
-use super::{Default, Panel, Profile, Variable, source::Source};
+use ipnet::IpNet;
+
+use super::{Cors, Default, Panel, Production, Shape, Variable, source::Source};
 use crate::domain::format_duration;
 
 pub(super) const LISTEN: Variable = Variable {
     name: "ULTRA_LISTEN",
     concern: "http",
     secret: false,
-    default: Default::Depends("127.0.0.1:8080 in development, else 0.0.0.0:8080"),
+    shape: Shape::Pattern(r"^.+:\d{1,5}$"),
+    default: Default::Profiles {
+        development: "127.0.0.1:8080",
+        testing: "0.0.0.0:8080",
+        production: "0.0.0.0:8080",
+    },
+    production: Production::AsElsewhere,
     example: "127.0.0.1:8080",
     description: "The address and port to listen on; port 0 takes a free one, which the log shows.",
 };
@@ -19,7 +24,9 @@ pub(super) const REQUEST_TIMEOUT: Variable = Variable {
     name: "ULTRA_HTTP_REQUEST_TIMEOUT",
     concern: "http",
     secret: false,
+    shape: Shape::Duration(Duration::from_millis(10), Duration::from_secs(3_600)),
     default: Default::Value("2m"),
+    production: Production::AsElsewhere,
     example: "2m",
     description: "The longest that a request may take until its answer begins; must exceed the panel's deadline. \
                   Streams are bounded by the panel's deadline alone.",
@@ -29,7 +36,9 @@ pub(super) const DRAIN_TIMEOUT: Variable = Variable {
     name: "ULTRA_HTTP_DRAIN_TIMEOUT",
     concern: "http",
     secret: false,
+    shape: Shape::Duration(Duration::ZERO, Duration::from_secs(3_600)),
     default: Default::Value("30s"),
+    production: Production::AsElsewhere,
     example: "30s",
     description: "How long a stopping service waits for the requests and streams that are under way.",
 };
@@ -38,9 +47,22 @@ pub(super) const MAX_BODY_BYTES: Variable = Variable {
     name: "ULTRA_HTTP_MAX_BODY_BYTES",
     concern: "http",
     secret: false,
+    shape: Shape::Number(1_024, 256 * 1_024 * 1_024),
     default: Default::Value("1048576"),
+    production: Production::AsElsewhere,
     example: "1048576",
     description: "The largest request body.",
+};
+
+pub(super) const TRUSTED_PROXIES: Variable = Variable {
+    name: "ULTRA_HTTP_TRUSTED_PROXIES",
+    concern: "http",
+    secret: false,
+    shape: Shape::Pattern(r"^[0-9A-Fa-f.:/]+(\s*,\s*[0-9A-Fa-f.:/]+)*$"),
+    default: Default::Unset("none: a client's address is the one that it connects from"),
+    production: Production::Refuses("all addresses, such as `0.0.0.0/0`"),
+    example: "10.0.0.0/8,192.168.1.7",
+    description: "The proxies whose `X-Forwarded-For` counts: addresses or networks, separated by commas.",
 };
 
 /// The listener and what bounds a request.
@@ -54,34 +76,30 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// `ULTRA_HTTP_MAX_BODY_BYTES`.
     pub max_body_bytes: usize,
+    /// `ULTRA_HTTP_CORS_ORIGINS` and `ULTRA_HTTP_CORS_CREDENTIALS`; without it no other origin's page may call.
+    pub cors: Option<Cors>,
+    /// `ULTRA_HTTP_TRUSTED_PROXIES`.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Http {
-    pub(super) fn read(source: &mut Source, profile: Option<Profile>) -> Option<Self> {
-        let default_address = match profile {
-            Some(Profile::Development) => Ipv4Addr::LOCALHOST,
-            _ => Ipv4Addr::UNSPECIFIED,
-        };
-        let listen = if source.is_set(&LISTEN) {
-            source.parse(&LISTEN, |text| {
-                text.parse::<SocketAddr>()
-                    .map_err(|_| "is no address with a port; IPv6 goes in brackets")
-            })
-        } else {
-            Some(SocketAddr::from((default_address, 8080)))
-        };
-        let request_timeout = source.duration(
-            &REQUEST_TIMEOUT,
-            Duration::from_millis(10),
-            Duration::from_secs(3600),
-        );
-        let drain_timeout = source.duration(&DRAIN_TIMEOUT, Duration::ZERO, Duration::from_secs(3600));
-        let max_body_bytes = source.number(&MAX_BODY_BYTES, 1_024, 256 * 1024 * 1024);
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
+        let listen = source.parse(&LISTEN, |text| {
+            text.parse::<SocketAddr>()
+                .map_err(|_| "is no address with a port; IPv6 goes in brackets")
+        });
+        let request_timeout = source.duration(&REQUEST_TIMEOUT);
+        let drain_timeout = source.duration(&DRAIN_TIMEOUT);
+        let max_body_bytes = source.number(&MAX_BODY_BYTES);
+        let cors = Cors::read(source);
+        let trusted_proxies = read_proxies(source);
         Some(Self {
             listen: listen?,
             request_timeout: request_timeout?,
             drain_timeout: drain_timeout?,
             max_body_bytes: max_body_bytes?,
+            cors,
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
         })
     }
 
@@ -95,4 +113,24 @@ impl Http {
             );
         }
     }
+}
+
+fn read_proxies(source: &mut Source) -> Option<Vec<IpNet>> {
+    let proxies = source.parse(&TRUSTED_PROXIES, |text| {
+        let proxy = |text: &str| {
+            let text = text.trim();
+            let network = text.parse::<IpNet>().ok();
+            network
+                .or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?)))
+                .ok_or_else(|| format!("names {text:?}, which is neither an address nor a network"))
+        };
+        text.split(',').map(proxy).collect::<Result<Vec<_>, _>>()
+    })?;
+    if source.is_production() && proxies.iter().any(|network| network.prefix_len() == 0) {
+        source.refused(
+            &TRUSTED_PROXIES,
+            "trusts every address, so that each client could claim any; name the proxies' own networks",
+        );
+    }
+    Some(proxies)
 }

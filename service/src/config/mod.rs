@@ -3,29 +3,51 @@
 
 mod auth;
 mod cache;
+mod cors;
 mod database;
 pub mod docs;
+mod dotenv;
+mod effective;
 mod errors;
 mod file;
 mod http;
 mod panel;
+mod prices;
 mod profile;
+mod providers;
+mod redact;
+pub mod schema;
+mod secrets;
+mod server;
 mod source;
 mod telemetry;
+mod tiers;
 mod variable;
+mod yaml;
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-pub use auth::Auth;
+pub use auth::{Auth, FirstAdmin, PasswordHashing, Registration};
 pub use cache::Cache;
+pub use cors::{Cors, Origins};
 pub use database::{Database, DatabaseTarget, Migrate};
+pub use effective::show;
 pub use errors::{Error, Errors, Kind};
 pub use http::Http;
 pub use panel::Panel;
+pub use prices::Price;
 pub use profile::{Mode, Profile};
+pub use providers::{KeySource, Provider, ProviderKind};
+pub use secrets::Secrets;
+pub use source::Origin;
 pub use telemetry::{LogFormat, Telemetry};
-pub use variable::{Default, Variable};
+pub use tiers::Tier;
+pub use variable::{Default, Production, Shape, Variable};
 
+use crate::domain::ModelId;
 use source::Source;
 
 /// Every variable that the service reads, in the order of the documentation.
@@ -38,6 +60,9 @@ pub const VARIABLES: &[&Variable] = &[
     &http::REQUEST_TIMEOUT,
     &http::DRAIN_TIMEOUT,
     &http::MAX_BODY_BYTES,
+    &http::TRUSTED_PROXIES,
+    &cors::ORIGINS,
+    &cors::CREDENTIALS,
     &database::URL,
     &database::MIGRATE,
     &database::MAX_CONNECTIONS,
@@ -48,6 +73,23 @@ pub const VARIABLES: &[&Variable] = &[
     &cache::TTL,
     &cache::MAX_ENTRIES,
     &auth::ANONYMOUS,
+    &auth::REGISTRATION,
+    &auth::ISSUER,
+    &auth::AUDIENCE,
+    &auth::ACCESS_TOKEN_TTL,
+    &auth::REFRESH_TOKEN_TTL,
+    &auth::JWT_KEYS_DIR,
+    &auth::ADMIN_EMAIL,
+    &auth::ADMIN_PASSWORD,
+    &auth::PASSWORD_MEMORY,
+    &auth::PASSWORD_ITERATIONS,
+    &secrets::MASTER_KEY,
+    &providers::OPENAI_API_KEY,
+    &providers::OPENAI_BASE_URL,
+    &providers::ANTHROPIC_API_KEY,
+    &providers::ANTHROPIC_BASE_URL,
+    &providers::GEMINI_API_KEY,
+    &providers::GEMINI_BASE_URL,
     &telemetry::LOG_FORMAT,
     &telemetry::RUST_LOG,
 ];
@@ -67,48 +109,81 @@ pub struct Config {
     pub database: Database,
     /// Where answers are remembered.
     pub cache: Cache,
-    /// Who may ask.
+    /// Who may ask, and how they prove it.
     pub auth: Auth,
+    /// What protects the secrets that the service keeps for others.
+    pub secrets: Secrets,
     /// Which models answer, and under which bounds.
     pub panel: Panel,
+    /// Who runs models.
+    pub providers: Vec<Provider>,
+    /// How much accounts may use, by the tier's name.
+    pub tiers: BTreeMap<String, Tier>,
+    /// What models cost.
+    pub prices: BTreeMap<ModelId, Price>,
     /// What the service tells about itself.
     pub telemetry: Telemetry,
 }
 
 impl Config {
     /// Parses and validates everything, and reports all that is wrong at once. Apart from the given variables it
-    /// reads only the files that they name: `ULTRA_CONFIG_FILE`, `DATABASE_URL_FILE`, `REDIS_URL_FILE`.
+    /// reads only the files that they name: `ULTRA_CONFIG_FILE`, those of secrets, and certificates.
     pub fn from_env(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Errors> {
-        let mut source = Source::new(vars);
-        source.refuse_unknown(VARIABLES);
+        Self::load(vars, None)
+    }
 
-        let profile = profile::read_profile(&mut source);
-        let mode = profile::read_mode(&mut source, profile);
-        let data_dir = file::read_data_dir(&mut source);
-        let http = Http::read(&mut source, profile);
-        let database = Database::read(&mut source, data_dir.as_deref(), profile);
-        let cache = Cache::read(&mut source);
-        let auth = Auth::read(&mut source);
-        let panel = file::read(&mut source);
-        let telemetry = Telemetry::read(&mut source, profile);
-        if let (Some(http), Some(panel)) = (&http, &panel) {
-            http.check_against_panel(panel, &mut source);
+    /// As [`Config::from_env`], with a `.env` file as the layer below the variables. It may be missing; production
+    /// reads none.
+    pub fn load(
+        vars: impl IntoIterator<Item = (String, String)>,
+        dotenv: Option<&Path>,
+    ) -> Result<Self, Errors> {
+        let mut source = Source::new(vars);
+        let config = Self::read(&mut source, dotenv);
+        source.finish(config)
+    }
+
+    fn read(source: &mut Source, dotenv: Option<&Path>) -> Option<Self> {
+        if let Some(path) = dotenv {
+            dotenv::layer(source, path);
+        }
+        let profile = profile::read_profile(source);
+        source.set_profile(profile);
+        source.refuse_unknown(VARIABLES);
+        source.refuse_missing(VARIABLES);
+
+        let mode = profile::read_mode(source);
+        let data_dir = file::read_data_dir(source);
+        let http = Http::read(source);
+        let database = Database::read(source, data_dir.as_deref());
+        let cache = Cache::read(source);
+        let auth = Auth::read(source, data_dir.as_deref());
+        let secrets = Secrets::read(source);
+        let file = file::read(source);
+        let telemetry = Telemetry::read(source);
+        if let (Some(http), Some(file)) = (&http, &file) {
+            http.check_against_panel(&file.panel, source);
+        }
+        if let (Some(auth), Some(mode), Some(http)) = (&auth, mode, &http) {
+            auth.check_against_listener(mode, http, source);
         }
 
-        let config = (|| {
-            Some(Self {
-                profile: profile?,
-                mode: mode?,
-                data_dir: data_dir?,
-                http: http?,
-                database: database?,
-                cache: cache?,
-                auth: auth?,
-                panel: panel?,
-                telemetry: telemetry?,
-            })
-        })();
-        source.finish(config)
+        let file = file?;
+        Some(Self {
+            profile: profile?,
+            mode: mode?,
+            data_dir: data_dir?,
+            http: http?,
+            database: database?,
+            cache: cache?,
+            auth: auth?,
+            secrets,
+            panel: file.panel,
+            providers: file.providers,
+            tiers: file.tiers,
+            prices: file.prices,
+            telemetry: telemetry?,
+        })
     }
 }
 

@@ -1,9 +1,11 @@
 use std::{fmt, time::Duration};
 
-use serde::{Deserialize, Deserializer, de::Visitor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serializer, de::Visitor};
 
+use super::yaml::{Problem, key};
 use crate::{
-    domain::{ModelId, parse_duration},
+    domain::{ModelId, format_duration, parse_duration},
     llm::mock,
 };
 
@@ -22,14 +24,30 @@ pub struct Panel {
     pub max_output_tokens: u32,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+/// Which models answer, and under which bounds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "camelCase",
+    default,
+    expecting = "keys such as models and deadline"
+)]
 pub(super) struct PanelFile {
+    /// The members, as provider/model. The same model twice counts as two.
+    #[schemars(with = "Vec<String>", length(min = 1, max = 26), example = ["mock/analyst", "mock/skeptic"])]
     models: Vec<ModelId>,
+    /// Who writes the final answer; best a model outside of the panel.
+    #[schemars(with = "String", example = &"mock/editor")]
     synthesizer: ModelId,
+    /// With fewer answers than this there is no verdict.
+    #[schemars(range(min = 1, max = 26), example = 2)]
     min_models: usize,
-    #[serde(deserialize_with = "duration")]
+    /// How long all stages may take together.
+    #[serde(deserialize_with = "duration", serialize_with = "text_of_duration")]
+    #[schemars(with = "String", example = &"90s")]
     deadline: Duration,
+    /// How long one model's answer may be.
+    #[schemars(range(min = 16, max = 128_000), example = 2_048)]
     max_output_tokens: u32,
 }
 
@@ -67,46 +85,59 @@ impl From<PanelFile> for Panel {
 impl Panel {
     const MAX_MODELS: usize = 26;
 
-    /// What contradicts itself or is out of range, in words.
-    pub(super) fn problems(&self) -> Vec<String> {
+    /// What contradicts itself or is out of range.
+    pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        let mut wrong =
+            |field: &str, text: String| problems.push(Problem::new(key("panel").key(field), text));
         let members = self.models.len();
         // Members go by the letters A to Z.
         if members == 0 || members > Self::MAX_MODELS {
-            problems.push(format!(
-                "panel.models names {members} models; 1 to {} are allowed",
-                Self::MAX_MODELS
-            ));
+            let most = Self::MAX_MODELS;
+            wrong(
+                "models",
+                format!("names {members} models; 1 to {most} are allowed"),
+            );
         }
         if self.min_models == 0 || self.min_models > members {
-            problems.push(format!(
-                "panel.minModels is {}, but must be from 1 to the {members} models of the panel",
-                self.min_models
-            ));
+            wrong(
+                "minModels",
+                format!(
+                    "is {}, but must be from 1 to the {members} models of the panel",
+                    self.min_models
+                ),
+            );
         }
-        if self.deadline < Duration::from_millis(100) || self.deadline > Duration::from_secs(1800) {
-            problems.push("panel.deadline is out of range; 100ms to 30m is allowed".to_owned());
+        if self.deadline < Duration::from_millis(100) || self.deadline > Duration::from_secs(1_800) {
+            wrong("deadline", "is out of range; 100ms to 30m is allowed".to_owned());
         }
         if !(16..=128_000).contains(&self.max_output_tokens) {
-            problems.push("panel.maxOutputTokens is out of range; 16 to 128000 is allowed".to_owned());
+            wrong(
+                "maxOutputTokens",
+                "is out of range; 16 to 128000 is allowed".to_owned(),
+            );
         }
-        for model in self
+        let unknown =
+            |model: &ModelId| format!("names the unknown model {model}; there are {}", mock::names());
+        for (index, model) in self
             .models
             .iter()
-            .chain([&self.synthesizer])
-            .filter(|model| !mock::knows(model))
+            .enumerate()
+            .filter(|(_, model)| !mock::knows(model))
         {
-            problems.push(format!(
-                "panel names the unknown model {model}; there are {}",
-                mock::names()
-            ));
+            let path = key("panel").key("models").index(index);
+            problems.push(Problem::new(path, unknown(model)));
+        }
+        if !mock::knows(&self.synthesizer) {
+            let path = key("panel").key("synthesizer");
+            problems.push(Problem::new(path, unknown(&self.synthesizer)));
         }
         problems
     }
 }
 
 /// By a visitor, so that an error names the line and column of the value and not of what surrounds it.
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     struct GoDuration;
 
     impl Visitor<'_> for GoDuration {
@@ -122,4 +153,9 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     }
 
     deserializer.deserialize_str(GoDuration)
+}
+
+/// For the schema, which shows the default.
+pub(super) fn text_of_duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_duration(*duration))
 }

@@ -3,23 +3,33 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Default, Variable, source::Source};
+use super::{Default, Production, Shape, Variable, source::Source};
 
 pub(super) const PROFILE: Variable = Variable {
     name: "ULTRA_PROFILE",
     concern: "general",
     secret: false,
+    shape: Shape::Choice(&["development", "testing", "production"]),
     default: Default::Value("development"),
+    production: Production::AsElsewhere,
     example: "development",
-    description: "The set of defaults and rules: development, testing or production. Only development starts in \
-                  this version, because it has no authentication yet.",
+    description: "The set of defaults and rules. development: one machine, nothing to set up. testing: like \
+                  production, with test tokens and stand-in models. production: for real users; never from `.env`.",
 };
 
 pub(super) const MODE: Variable = Variable {
     name: "ULTRA_MODE",
     concern: "general",
     secret: false,
-    default: Default::Depends("mock in development and testing, real in production"),
+    shape: Shape::Choice(&["mock", "real"]),
+    default: Default::Profiles {
+        development: "mock",
+        testing: "mock",
+        production: "real",
+    },
+    production: Production::Requires(
+        "its default, real, is not in this version, and stand-in models must be asked for by name",
+    ),
     example: "mock",
     description: "mock: stand-in models that answer deterministically from the prompt. real: providers with keys; \
                   not in this version.",
@@ -47,13 +57,22 @@ pub enum Mode {
     Real,
 }
 
-impl fmt::Display for Profile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Profile {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Development, Self::Testing, Self::Production];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
             Self::Development => "development",
             Self::Testing => "testing",
             Self::Production => "production",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -67,35 +86,18 @@ impl fmt::Display for Mode {
 }
 
 pub(super) fn read_profile(source: &mut Source) -> Option<Profile> {
-    let profile = source.parse(&PROFILE, |text| match text {
-        "development" => Ok(Profile::Development),
-        "testing" => Ok(Profile::Testing),
-        "production" => Ok(Profile::Production),
-        _ => Err("is no profile; there are development, testing and production"),
-    })?;
-    if profile != Profile::Development {
-        source.unsupported(
-            &PROFILE,
-            "is refused: this version has no authentication, and a service outside of development must not be open \
-             to everybody",
-        );
-    }
-    Some(profile)
+    source.choice(&PROFILE, |text| {
+        Profile::ALL.into_iter().find(|profile| profile.name() == text)
+    })
 }
 
-pub(super) fn read_mode(source: &mut Source, profile: Option<Profile>) -> Option<Mode> {
-    let given = source.text(&MODE);
-    let mode = match given.as_deref() {
-        Some("mock") => Mode::Mock,
-        Some("real") => Mode::Real,
-        Some(_) => {
-            source.invalid(&MODE, "is no mode; there are mock and real");
-            return None;
-        }
-        None if profile == Some(Profile::Production) => Mode::Real,
-        None => Mode::Mock,
-    };
-    if given.is_some() && mode == Mode::Real {
+pub(super) fn read_mode(source: &mut Source) -> Option<Mode> {
+    let mode = source.choice(&MODE, |text| match text {
+        "mock" => Some(Mode::Mock),
+        "real" => Some(Mode::Real),
+        _ => None,
+    })?;
+    if mode == Mode::Real && source.is_set(&MODE) {
         source.unsupported(&MODE, "is refused: this version has no real providers yet");
     }
     Some(mode)

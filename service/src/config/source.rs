@@ -1,25 +1,108 @@
-use std::{collections::BTreeMap, fmt::Display, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Display},
+    fs::File,
+    io::Read as _,
+    path::PathBuf,
+};
 
-use super::{Default, Error, Errors, Kind, Variable};
-use crate::domain::parse_duration;
-
-const REDACTED: &str = "[redacted]";
+use super::{
+    Error, Errors, Kind, Production, Profile, Shape, Variable,
+    redact::{self, REDACTED},
+};
+use crate::domain::{format_duration, parse_duration};
 
 /// Variables of the test environment, which may surround any process that it starts.
-const FOREIGN_PREFIXES: [&str; 2] = ["ULTRA_TESTENV", "ULTRA_TEST_"];
+const TEST_PREFIXES: [&str; 2] = ["ULTRA_TESTENV", "ULTRA_TEST_"];
 
-/// The variables that were given, and the errors found in them so far.
+/// No secret is longer; it also bounds what a path such as `/dev/zero` costs.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The same in every profile.
+    Default,
+    /// The profile's own default.
+    Profile(Profile),
+    /// The `.env` file.
+    DotEnv,
+    /// The environment.
+    Environment,
+    /// A file that the environment or the `.env` file names.
+    File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Profile(profile) => write!(f, "default of the {profile} profile"),
+            Self::DotEnv => f.write_str(".env"),
+            Self::Environment => f.write_str("environment"),
+            Self::File(path) => write!(f, "file {}", redact::shown_path(&path.to_string_lossy())),
+        }
+    }
+}
+
+/// The layers of variables that were given, and the errors found in them so far.
 pub(super) struct Source {
-    vars: BTreeMap<String, String>,
+    vars: BTreeMap<String, Given>,
+    profile: Option<Profile>,
+    /// Values that follow from other ones, for whoever wants to see them.
+    derived: BTreeMap<&'static str, String>,
     errors: Vec<Error>,
+}
+
+struct Given {
+    value: String,
+    in_dotenv: bool,
 }
 
 impl Source {
     pub(super) fn new(vars: impl IntoIterator<Item = (String, String)>) -> Self {
+        let given = |(name, value)| {
+            let in_dotenv = false;
+            (name, Given { value, in_dotenv })
+        };
         Self {
-            vars: vars.into_iter().collect(),
+            vars: vars.into_iter().map(given).collect(),
+            profile: None,
+            derived: BTreeMap::new(),
             errors: Vec::new(),
         }
+    }
+
+    /// Adds what a `.env` file says. A variable of the environment hides its namesake there, and the one that names
+    /// a file instead, too.
+    pub(super) fn add_dotenv(&mut self, variables: Vec<(String, String)>, known: &[&Variable]) {
+        let hidden: Vec<String> = known
+            .iter()
+            .filter(|variable| self.is_set(variable))
+            .flat_map(|variable| [Some(variable.name.to_owned()), variable.file_variable()])
+            .flatten()
+            .collect();
+        for (name, value) in variables {
+            if !hidden.contains(&name) {
+                let in_dotenv = true;
+                self.vars.entry(name).or_insert(Given { value, in_dotenv });
+            }
+        }
+    }
+
+    /// Which profile's defaults and rules apply from now on.
+    pub(super) fn set_profile(&mut self, profile: Option<Profile>) {
+        self.profile = profile;
+    }
+
+    /// Whether the rules of production apply. Where the profile itself is wrong, its owner hears that first.
+    pub(super) fn is_production(&self) -> bool {
+        self.profile == Some(Profile::Production)
+    }
+
+    /// The profile, as far as defaults go.
+    pub(super) fn profile(&self) -> Profile {
+        self.profile.unwrap_or(Profile::Development)
     }
 
     /// A misspelt variable would otherwise be ignored silently, and its owner would believe that it works.
@@ -30,27 +113,47 @@ impl Source {
             .vars
             .keys()
             .filter(|name| name.starts_with("ULTRA_") && !names.contains(name))
-            .filter(|name| !FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
             .cloned()
             .collect();
         for name in unknown {
-            let nearest = names
-                .iter()
-                .map(|known| (strsim::damerau_levenshtein(&name, known), known))
-                .min()
-                .filter(|(distance, _)| *distance <= 5);
-            let hint = nearest.map_or_else(
-                || "`ultra-service config docs` lists all that there are".to_owned(),
-                |(_, known)| format!("did you mean {known}?"),
-            );
+            let of_tests = TEST_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            let (kind, problem) = match (of_tests, self.is_production()) {
+                (true, false) => continue,
+                (true, true) => (
+                    Kind::Refused,
+                    "is refused in production: it belongs to the test environment; remove it".to_owned(),
+                ),
+                (false, _) => {
+                    let hint = nearest(&name, &names).map_or_else(
+                        || "`ultra-service config docs` lists all that there are".to_owned(),
+                        |known| format!("did you mean {known}?"),
+                    );
+                    (Kind::Unknown, format!("is no variable of this service; {hint}"))
+                }
+            };
             // Its value is not shown: a misspelt name may hold a secret.
-            self.errors.push(Error {
-                name,
-                kind: Kind::Unknown,
+            let place = self.place(&name);
+            self.push(Error {
+                name: redact::shown(&name),
+                kind,
                 value: None,
-                problem: format!("is no variable of this service; {hint}"),
+                place,
+                problem,
                 example: None,
             });
+        }
+    }
+
+    /// Production leaves nothing that matters to a default.
+    pub(super) fn refuse_missing(&mut self, known: &[&Variable]) {
+        for variable in known {
+            if let Production::Requires(reason) = variable.production
+                && self.is_production()
+                && !self.is_set(variable)
+            {
+                let problem = format!("is required in production: {reason}");
+                self.refuse(variable, Kind::Missing, &problem);
+            }
         }
     }
 
@@ -60,11 +163,24 @@ impl Source {
         self.vars.contains_key(variable.name) || file.is_some_and(|name| self.vars.contains_key(&name))
     }
 
+    /// What was given for the variable itself, as it is.
+    pub(super) fn given(&self, variable: &Variable) -> Option<&str> {
+        Some(self.vars.get(variable.name)?.value.as_str())
+    }
+
+    /// The path that `<name>_FILE` names.
+    pub(super) fn file(&self, variable: &Variable) -> Option<PathBuf> {
+        let given = self.vars.get(&variable.file_variable()?)?;
+        Some(PathBuf::from(&given.value))
+    }
+
     /// The value as text: the variable itself, the file that `<name>_FILE` names, or the default.
     pub(super) fn text(&mut self, variable: &Variable) -> Option<String> {
-        let direct = self.vars.get(variable.name).cloned();
+        let direct = self.vars.get(variable.name).map(|given| given.value.clone());
         let file_name = variable.file_variable();
-        let file = file_name.as_ref().and_then(|name| self.vars.get(name).cloned());
+        let file = file_name
+            .as_ref()
+            .and_then(|name| Some(self.vars.get(name)?.value.clone()));
         let text = match (direct, file, file_name) {
             (Some(_), Some(_), Some(name)) => {
                 self.invalid(
@@ -73,28 +189,32 @@ impl Source {
                 );
                 return None;
             }
-            (None, Some(path), Some(name)) => match std::fs::read_to_string(&path) {
-                // Mounted files and shells like to end with a line break that belongs to nobody's secret.
-                Ok(text) => text.trim_end_matches(['\r', '\n']).to_owned(),
-                Err(error) => {
-                    self.push(
+            (None, Some(path), Some(name)) => match read_secret(&path) {
+                Ok(text) => text,
+                Err(problem) => {
+                    let place = self.place(&name);
+                    let example = Some(format!("{name}=/run/secrets/{}", file_stem(variable.name)));
+                    self.push(Error {
                         name,
-                        Kind::Invalid,
-                        Some(path),
-                        format!("cannot be read: {error}"),
-                        None,
-                    );
+                        kind: Kind::Invalid,
+                        value: Some(redact::shown_path(&path)),
+                        place,
+                        problem,
+                        example,
+                    });
                     return None;
                 }
             },
             (Some(text), ..) => text,
-            _ => match variable.default {
-                Default::Value(text) => text.to_owned(),
-                Default::Depends(_) | Default::Unset(_) => return None,
-            },
+            _ => variable.default.value(self.profile())?.to_owned(),
         };
         if text.trim().is_empty() {
             self.invalid(variable, "is set, but empty; unset it or give it a value");
+            return None;
+        }
+        // What is not Unicode arrives with this character in its place.
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            self.invalid(variable, "is not UTF-8");
             return None;
         }
         Some(text)
@@ -116,32 +236,59 @@ impl Source {
         }
     }
 
-    /// A duration between `least` and `most`.
-    pub(super) fn duration(
+    /// One of the words of the variable's shape, as `parse` understands them.
+    pub(super) fn choice<T>(
         &mut self,
         variable: &Variable,
-        least: Duration,
-        most: Duration,
-    ) -> Option<Duration> {
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         self.parse(variable, |text| {
-            let duration = parse_duration(text)?;
-            in_range(duration, least, most, crate::domain::format_duration)
+            parse(text).ok_or_else(|| match variable.shape {
+                Shape::Choice(words) => format!("is none of {}", words.join(", ")),
+                _ => "is none of the words that are known".to_owned(),
+            })
         })
     }
 
-    /// A whole number between `least` and `most`.
-    pub(super) fn number<T: FromStr + PartialOrd + Display + Copy>(
-        &mut self,
-        variable: &Variable,
-        least: T,
-        most: T,
-    ) -> Option<T> {
+    /// Yes or no.
+    pub(super) fn switch(&mut self, variable: &Variable) -> Option<bool> {
         self.parse(variable, |text| {
-            let number = text
-                .parse::<T>()
-                .map_err(|_| format!("is no whole number from {least} to {most}"))?;
-            in_range(number, least, most, |number| number.to_string())
+            text.parse::<bool>().map_err(|_| "is neither true nor false")
         })
+    }
+
+    /// A duration in the range of the variable's shape.
+    pub(super) fn duration(&mut self, variable: &Variable) -> Option<std::time::Duration> {
+        self.parse(variable, |text| {
+            let duration = parse_duration(text)?;
+            match variable.shape {
+                Shape::Duration(least, most) => in_range(duration, least, most, format_duration),
+                _ => Ok(duration),
+            }
+        })
+    }
+
+    /// A whole number in the range of the variable's shape.
+    pub(super) fn number<T: TryFrom<u64>>(&mut self, variable: &Variable) -> Option<T> {
+        self.parse(variable, |text| {
+            let (least, most) = match variable.shape {
+                Shape::Number(least, most) => (least, most),
+                _ => (0, u64::MAX),
+            };
+            let no_number = || format!("is no whole number from {least} to {most}");
+            let number = text.parse::<u64>().map_err(|_| no_number())?;
+            let number = in_range(number, least, most, |number| number.to_string())?;
+            T::try_from(number).map_err(|_| no_number())
+        })
+    }
+
+    /// A secret of a variable that is not in the table, because a file names it: its text, or that of its file.
+    pub(super) fn foreign_secret(&self, name: &str) -> Option<Result<(String, Option<PathBuf>), String>> {
+        if let Some(given) = self.vars.get(name) {
+            return Some(Ok((given.value.clone(), None)));
+        }
+        let path = &self.vars.get(&format!("{name}_FILE"))?.value;
+        Some(read_secret(path).map(|text| (text, Some(PathBuf::from(path)))))
     }
 
     /// Records that the variable's value is wrong.
@@ -154,37 +301,109 @@ impl Source {
         self.refuse(variable, Kind::Unsupported, problem);
     }
 
-    fn refuse(&mut self, variable: &Variable, kind: Kind, problem: &str) {
-        let value = self.vars.get(variable.name).cloned();
-        let value = if variable.secret {
-            value.map(|_| REDACTED.to_owned())
-        } else {
-            value
-        };
-        self.push(
-            variable.name.to_owned(),
-            kind,
-            value,
-            problem.to_owned(),
-            Some(variable.example.to_owned()),
-        );
+    /// Records that the profile refuses the variable's value.
+    pub(super) fn refused(&mut self, variable: &Variable, problem: &str) {
+        self.refuse(variable, Kind::Refused, problem);
     }
 
-    fn push(
+    /// Production refuses a secret that stands in the documentation.
+    pub(super) fn refuse_example(&mut self, variable: &Variable) {
+        if self.is_production() && self.secret_is_example(variable) {
+            let problem = "is the documentation's example, which everybody knows; choose another";
+            self.refuse_with(variable, Kind::Refused, problem, None);
+        }
+    }
+
+    fn secret_is_example(&self, variable: &Variable) -> bool {
+        let direct = self.vars.get(variable.name).map(|given| given.value.clone());
+        let text = direct.or_else(|| read_secret(self.file(variable)?.to_str()?).ok());
+        text.as_deref() == Some(variable.example)
+    }
+
+    fn refuse(&mut self, variable: &Variable, kind: Kind, problem: &str) {
+        let example = format!("{}={}", variable.name, variable.example);
+        self.refuse_with(variable, kind, problem, Some(example));
+    }
+
+    /// Records a mistake, with an example of its own: of secrets, the one that stands in the documentation is known to
+    /// everybody and of no use in production.
+    pub(super) fn refuse_with(
         &mut self,
-        name: String,
+        variable: &Variable,
         kind: Kind,
-        value: Option<String>,
-        problem: String,
+        problem: &str,
         example: Option<String>,
     ) {
-        self.errors.push(Error {
+        let file = variable
+            .file_variable()
+            .filter(|name| self.vars.contains_key(name));
+        let name = match file {
+            Some(file) if !self.vars.contains_key(variable.name) => file,
+            _ => variable.name.to_owned(),
+        };
+        let value = self.vars.get(&name).map(|given| {
+            if name != variable.name {
+                redact::shown_path(&given.value)
+            } else if variable.secret {
+                REDACTED.to_owned()
+            } else {
+                redact::shown(&given.value)
+            }
+        });
+        let place = self.place(&name);
+        self.push(Error {
             name,
             kind,
             value,
-            problem,
+            place,
+            problem: problem.to_owned(),
             example,
         });
+    }
+
+    /// Where a variable was given, if that is not the environment.
+    fn place(&self, name: &str) -> Option<String> {
+        let given = self.vars.get(name)?;
+        given.in_dotenv.then(|| "in .env".to_owned())
+    }
+
+    /// Records any mistake.
+    pub(super) fn push(&mut self, error: Error) {
+        self.errors.push(error);
+    }
+
+    /// Notes the value of a variable that was not given and follows from other ones.
+    pub(super) fn derive(&mut self, variable: &Variable, value: &dyn Display) {
+        if !self.is_set(variable) {
+            self.derived.insert(variable.name, value.to_string());
+        }
+    }
+
+    /// The value that applies, redacted, and where it comes from.
+    pub(super) fn effective(&self, variable: &Variable) -> (Option<String>, Origin) {
+        let given = |given: &Given| match given.in_dotenv {
+            true => Origin::DotEnv,
+            false => Origin::Environment,
+        };
+        if let Some(path) = self.file(variable) {
+            return (Some(REDACTED.to_owned()), Origin::File(path));
+        }
+        if let Some(value) = self.vars.get(variable.name) {
+            let shown = match variable.secret {
+                true => REDACTED.to_owned(),
+                false => redact::shown(&value.value),
+            };
+            return (Some(shown), given(value));
+        }
+        let origin = match variable.default {
+            super::Default::Profiles { .. } => Origin::Profile(self.profile()),
+            super::Default::Value(_) | super::Default::Unset(_) => Origin::Default,
+        };
+        let default = variable.default.value(self.profile()).map(str::to_owned);
+        (
+            default.or_else(|| self.derived.get(variable.name).cloned()),
+            origin,
+        )
     }
 
     pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Errors> {
@@ -195,7 +414,32 @@ impl Source {
     }
 }
 
-fn in_range<T: PartialOrd + Copy>(
+/// A secret's file, without the line break that editors and shells like to end it with.
+pub(super) fn read_secret(path: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!(
+            "is larger than {MAX_FILE_BYTES} bytes, so that it holds no secret"
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "does not hold UTF-8")?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The known name that somebody who wrote `name` probably meant.
+pub(super) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .min()
+        .filter(|(distance, known)| *distance <= (known.len() / 4).clamp(1, 5))
+        .map(|(_, known)| known.as_str())
+}
+
+pub(super) fn in_range<T: PartialOrd + Copy>(
     value: T,
     least: T,
     most: T,
@@ -209,4 +453,8 @@ fn in_range<T: PartialOrd + Copy>(
         ));
     }
     Ok(value)
+}
+
+fn file_stem(variable: &str) -> String {
+    variable.to_ascii_lowercase().replace('_', "-")
 }

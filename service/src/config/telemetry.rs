@@ -1,12 +1,18 @@
 use tracing_subscriber::EnvFilter;
 
-use super::{Default, Profile, Variable, source::Source};
+use super::{Default, Production, Shape, Variable, source::Source};
 
 pub(super) const LOG_FORMAT: Variable = Variable {
     name: "ULTRA_LOG_FORMAT",
     concern: "telemetry",
     secret: false,
-    default: Default::Depends("pretty in development, else json"),
+    shape: Shape::Choice(&["json", "pretty"]),
+    default: Default::Profiles {
+        development: "pretty",
+        testing: "json",
+        production: "json",
+    },
+    production: Production::AsElsewhere,
     example: "json",
     description: "json: one object a line. pretty: for people.",
 };
@@ -15,7 +21,9 @@ pub(super) const RUST_LOG: Variable = Variable {
     name: "RUST_LOG",
     concern: "telemetry",
     secret: false,
+    shape: Shape::Text,
     default: Default::Value("info"),
+    production: Production::AsElsewhere,
     example: "info,ultra_service=debug",
     description: "What is logged, as tracing's filter directives.",
 };
@@ -39,17 +47,12 @@ pub enum LogFormat {
 }
 
 impl Telemetry {
-    pub(super) fn read(source: &mut Source, profile: Option<Profile>) -> Option<Self> {
-        let log_format = match source.text(&LOG_FORMAT).as_deref() {
-            Some("json") => Some(LogFormat::Json),
-            Some("pretty") => Some(LogFormat::Pretty),
-            Some(_) => {
-                source.invalid(&LOG_FORMAT, "is neither json nor pretty");
-                None
-            }
-            None if profile == Some(Profile::Development) => Some(LogFormat::Pretty),
-            None => Some(LogFormat::Json),
-        };
+    pub(super) fn read(source: &mut Source) -> Option<Self> {
+        let log_format = source.choice(&LOG_FORMAT, |text| match text {
+            "json" => Some(LogFormat::Json),
+            "pretty" => Some(LogFormat::Pretty),
+            _ => None,
+        });
         let log_filter = source.parse(&RUST_LOG, |text| {
             EnvFilter::try_new(text).map(|_| text.to_owned())
         });

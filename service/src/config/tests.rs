@@ -1,14 +1,41 @@
 use std::{io::Write as _, time::Duration};
 
-use secrecy::ExposeSecret as _;
+use tempfile::NamedTempFile;
 
 use super::*;
 
+mod canary;
+mod layers;
+mod mistakes;
+mod noise;
+mod production;
+
+fn owned(vars: &[(&str, &str)]) -> Vec<(String, String)> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    vars.iter().map(owned).collect()
+}
+
 fn parse(vars: &[(&str, &str)]) -> Result<Config, Errors> {
-    Config::from_env(
-        vars.iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-    )
+    Config::from_env(owned(vars))
+}
+
+/// The least that production starts with; any folder will do for its keys.
+fn production() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("ULTRA_PROFILE", "production"),
+        ("ULTRA_MODE", "mock"),
+        (
+            "DATABASE_URL",
+            "postgres://ultra:kq7w-zz31-pp0d@db.example.com/ultra?sslmode=verify-full",
+        ),
+        ("ULTRA_JWT_KEYS_DIR", "/"),
+    ]
+}
+
+fn file_with(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
 }
 
 fn only_error(vars: &[(&str, &str)]) -> Error {
@@ -50,7 +77,14 @@ fn every_example_in_the_table_is_a_value_that_parses() {
         .iter()
         .filter(|variable| variable.name != "ULTRA_CONFIG_FILE")
     {
-        parse(&[(variable.name, variable.example)]).unwrap();
+        let mut vars = vec![(variable.name, variable.example)];
+        let other = match variable.name {
+            "ULTRA_AUTH_ADMIN_EMAIL" => Some(&auth::ADMIN_PASSWORD),
+            "ULTRA_AUTH_ADMIN_PASSWORD" => Some(&auth::ADMIN_EMAIL),
+            _ => None,
+        };
+        vars.extend(other.map(|other| (other.name, other.example)));
+        parse(&vars).unwrap();
     }
 }
 
@@ -93,48 +127,100 @@ fn variables_of_the_test_environment_and_of_others_are_left_alone() {
 }
 
 #[test]
-fn profiles_modes_and_rules_that_need_authentication_are_refused_for_now() {
-    for (name, value) in [
-        ("ULTRA_PROFILE", "production"),
-        ("ULTRA_PROFILE", "testing"),
-        ("ULTRA_MODE", "real"),
-        ("ULTRA_AUTH_ANONYMOUS", "false"),
-    ] {
-        let error = only_error(&[(name, value)]);
-        assert_eq!(
-            (error.name.as_str(), error.kind),
-            (name, Kind::Unsupported),
-            "{error}"
-        );
-        assert!(error.problem.starts_with("is refused: "), "{error}");
-    }
+fn real_providers_are_refused_for_now() {
+    let error = only_error(&[("ULTRA_MODE", "real"), ("ULTRA_LISTEN", "127.0.0.1:0")]);
+    assert_eq!(
+        (error.name.as_str(), error.kind),
+        ("ULTRA_MODE", Kind::Unsupported)
+    );
+    assert!(error.problem.starts_with("is refused: "), "{error}");
 }
 
 #[test]
-fn a_secret_can_come_from_a_file() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(file, "redis://:s3cret@cache:6379/1").unwrap();
-    let path = file.path().to_str().unwrap();
-    let config = parse(&[("REDIS_URL_FILE", path)]).unwrap();
-    assert_eq!(
-        config.cache.redis_url.unwrap().expose_secret(),
-        "redis://:s3cret@cache:6379/1"
+fn strangers_cannot_spend_money_on_real_providers() {
+    let open = [("ULTRA_MODE", "real"), ("ULTRA_LISTEN", "0.0.0.0:0")];
+    let errors = parse(&open).unwrap_err();
+    assert!(
+        errors.iter().any(|error| error.name == "ULTRA_AUTH_ANONYMOUS"),
+        "{errors}"
     );
+    only_error(&[open[0], open[1], ("ULTRA_AUTH_ANONYMOUS", "false")]);
+}
 
-    let both = only_error(&[("REDIS_URL_FILE", path), ("REDIS_URL", "redis://cache")]);
-    assert!(both.problem.contains("only one"), "{both}");
-    let missing = only_error(&[("REDIS_URL_FILE", "/does/not/exist")]);
-    assert_eq!(missing.name, "REDIS_URL_FILE");
+#[test]
+fn a_variable_completes_its_providers_entry_in_the_file() {
+    let file = file_with(
+        "providers:\n  - {name: openai, kind: openai, baseUrl: 'https://proxy.example.com/v1', timeout: 5s}\n",
+    );
+    let config = parse(&[
+        ("ULTRA_CONFIG_FILE", file.path().to_str().unwrap()),
+        ("OPENAI_API_KEY", "sk-kq7w"),
+        ("GEMINI_API_KEY", "AIza"),
+    ])
+    .unwrap();
+    let told: Vec<_> = config
+        .providers
+        .iter()
+        .map(|provider| {
+            (
+                provider.name.as_str(),
+                provider.base_url.as_str(),
+                provider.api_key.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("openai", "https://proxy.example.com/v1", true),
+            ("google", "https://generativelanguage.googleapis.com/", true),
+        ]
+    );
+    assert_eq!(config.providers[0].timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn tiers_of_the_file_change_and_complete_the_built_in_ones() {
+    let file = file_with(
+        "tiers:\n  free: {panelsPerMinute: 1, moneyPerDay: '0.50'}\n  \
+         gold: {requestsPerMinute: 9, panelsPerMinute: 3}\nprices:\n  \
+         mock/analyst: {inputPerMillion: '2.50', outputPerMillion: '10'}\n",
+    );
+    let config = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap();
+    let free = config.tiers["free"];
+    assert_eq!((free.requests_per_minute, free.panels_per_minute), (60, 1));
+    assert_eq!(free.money_per_day.unwrap().to_string(), "0.50");
+    assert_eq!(config.tiers["gold"].requests_per_minute, 9);
+    assert_eq!(config.tiers["enterprise"].panels_per_minute, 600);
+    let price = config.prices.values().next().unwrap();
+    assert_eq!(price.output_per_million.millionths(), 10_000_000);
+}
+
+#[test]
+fn tiers_and_providers_that_contradict_themselves_are_refused() {
+    let file = file_with(
+        "providers:\n  - {name: mock, kind: openai}\n  - {name: a, kind: openai, apiKeyVariable: A, apiKeyFile: /x}\n  \
+         - {name: a, kind: google, timeout: 1ms}\n\
+         tiers:\n  free: {panelsPerMinute: 61}\n  gold: {requestsPerMinute: 5}\n  basic: {requestsPerMinute: 0}\n",
+    );
+    let errors = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap_err();
+    let told: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            format!(
+                "{}: {}",
+                error.place.as_deref().unwrap_or_default(),
+                error.problem
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[test]
 fn the_panel_comes_from_the_configuration_file() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(
-        file,
-        "panel: {{models: [mock/analyst, mock/analyst], synthesizer: mock/skeptic, deadline: 15s}}"
-    )
-    .unwrap();
+    let file =
+        file_with("panel: {models: [mock/analyst, mock/analyst], synthesizer: mock/skeptic, deadline: 15s}");
     let config = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap();
     assert_eq!(config.panel.models.len(), 2);
     assert_eq!(config.panel.synthesizer.as_str(), "mock/skeptic");
@@ -143,12 +229,7 @@ fn the_panel_comes_from_the_configuration_file() {
 
 #[test]
 fn a_panel_that_contradicts_itself_is_refused() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    writeln!(
-        file,
-        "panel: {{models: [mock/analyst, mock/nobody], minModels: 3, maxOutputTokens: 1}}"
-    )
-    .unwrap();
+    let file = file_with("panel: {models: [mock/analyst, mock/nobody], minModels: 3, maxOutputTokens: 1}");
     let errors = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())])
         .unwrap_err()
         .to_string();
