@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     cache::{self, Key, Tier},
     config,
-    domain::{AnalysisId, ModelId, Prompt, Usage},
+    domain::{Account, AnalysisId, ModelId, Prompt, Usage},
     health::Dependency,
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
@@ -208,7 +208,7 @@ impl Analyses {
         if self.database.is_down() {
             return Err(store::Error::Timeout);
         }
-        self.store.analysis(id).await
+        self.store.analysis(id, Account::Anonymous).await
     }
 
     fn plan(&self, question: &Question) -> Plan {
@@ -312,7 +312,7 @@ impl Analyses {
         if self.database.is_down() {
             return false;
         }
-        match self.store.save_analysis(analysis).await {
+        match self.store.save_analysis(analysis, Account::Anonymous).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, analysis = %analysis.id, "the analysis is not stored");

@@ -9,9 +9,14 @@ use sqlx::{
 
 use super::{
     Error, Schema, Store,
-    row::{self, AnalysisRow, bind_row},
+    analysis_row::{self, AnalysisRow, bind_row},
+    records::owner,
 };
-use crate::{analyses::Analysis, config, domain::AnalysisId};
+use crate::{
+    analyses::Analysis,
+    config,
+    domain::{Account, AnalysisId},
+};
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
@@ -63,7 +68,11 @@ impl Store for Sqlite {
         let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(&self.pool).await?;
         let applied: Vec<i64> = match tables {
             0 => Vec::new(),
-            _ => sqlx::query_scalar(row::APPLIED).fetch_all(&self.pool).await?,
+            _ => {
+                sqlx::query_scalar(analysis_row::APPLIED)
+                    .fetch_all(&self.pool)
+                    .await?
+            }
         };
         Ok(Schema::compare(&MIGRATOR, &applied))
     }
@@ -73,13 +82,17 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    async fn save_analysis(&self, analysis: &Analysis) -> Result<(), Error> {
-        bind_row!(AnalysisRow::from(analysis)).execute(&self.pool).await?;
+    async fn save_analysis(&self, analysis: &Analysis, account: Account) -> Result<(), Error> {
+        bind_row!(AnalysisRow::from(analysis), owner(account))
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
-    async fn analysis(&self, id: AnalysisId) -> Result<Option<Analysis>, Error> {
-        let select = sqlx::query_as::<_, AnalysisRow>(row::SELECT).bind(id.as_uuid());
+    async fn analysis(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, Error> {
+        let select = sqlx::query_as::<_, AnalysisRow>(analysis_row::SELECT)
+            .bind(id.as_uuid())
+            .bind(owner(account));
         select
             .fetch_optional(&self.pool)
             .await?
