@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, error::unreadable};
 use crate::{
     analyses::Analysis,
     cache::Tier,
@@ -96,10 +96,6 @@ impl TryFrom<AnalysisRow> for Analysis {
             stages: row.stages.0,
         })
     }
-}
-
-fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Refused(sqlx::Error::Decode(Box::new(error)))
 }
 
 fn to_i64(number: u64) -> i64 {

@@ -8,6 +8,7 @@ mod postgres;
 mod records;
 mod schema;
 mod secret_store;
+mod sql;
 mod sqlite;
 
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::{
 
 /// What the service needs of a database.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: AccountStore + SecretStore {
     /// Which database it is, for the health report.
     fn kind(&self) -> &'static str;
 

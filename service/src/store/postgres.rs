@@ -12,6 +12,7 @@ use super::{
     Error, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row},
     records::owner,
+    sql::{Database, Lease, Transaction},
 };
 use crate::{
     analyses::Analysis,
@@ -47,6 +48,21 @@ impl Postgres {
             Ok(result) => Ok(result?),
             Err(_) => Err(Error::Timeout),
         }
+    }
+}
+
+#[async_trait]
+impl Database for Postgres {
+    async fn lease(&self) -> Result<Lease, sqlx::Error> {
+        self.pool.acquire().await.map(Lease::Postgres)
+    }
+
+    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        self.pool.begin().await.map(Transaction::Postgres)
+    }
+
+    fn call_timeout(&self) -> Option<Duration> {
+        Some(self.call_timeout)
     }
 }
 

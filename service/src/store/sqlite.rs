@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -11,6 +11,7 @@ use super::{
     Error, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row},
     records::owner,
+    sql::{Database, Lease, Transaction},
 };
 use crate::{
     analyses::Analysis,
@@ -47,6 +48,26 @@ impl Sqlite {
             .connect_with(options)
             .await?;
         Ok(Self { pool })
+    }
+}
+
+#[async_trait]
+impl Database for Sqlite {
+    async fn lease(&self) -> Result<Lease, sqlx::Error> {
+        self.pool.acquire().await.map(Lease::Sqlite)
+    }
+
+    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        // A transaction that first reads and then waits to write would find that another had written in between.
+        self.pool
+            .begin_with("begin immediate")
+            .await
+            .map(Transaction::Sqlite)
+    }
+
+    fn call_timeout(&self) -> Option<Duration> {
+        // The pool and the busy timeout bound every wait.
+        None
     }
 }
 
