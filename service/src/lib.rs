@@ -11,6 +11,7 @@ pub mod health;
 pub mod http;
 pub mod llm;
 pub mod panel;
+pub mod secrets;
 pub mod startup;
 pub mod store;
 pub mod telemetry;

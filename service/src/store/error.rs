@@ -45,6 +45,19 @@ impl Error {
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Timeout)
     }
+
+    /// Whether a transaction was given up in favour of another one (serialization failure, deadlock).
+    pub(super) fn is_conflict(&self) -> bool {
+        let Self::Refused(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        matches!(error.code().as_deref(), Some("40001" | "40P01"))
+    }
+}
+
+/// For what lies in a table and should not.
+pub(super) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Refused(sqlx::Error::Decode(Box::new(error)))
 }
 
 impl From<sqlx::Error> for Error {

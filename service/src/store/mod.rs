@@ -1,29 +1,40 @@
-//! Where analyses are kept: the port, and one file for each database. One contract suite runs against both.
+//! Where analyses, accounts and sealed secrets are kept: the ports, what they keep (`records`), the statements that
+//! both databases share (`sql`), and one file for each database. One contract suite runs against both.
 
+mod account_store;
+mod analysis_row;
 mod error;
 mod postgres;
-mod row;
+mod records;
 mod schema;
+mod secret_store;
+mod sql;
 mod sqlite;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use account_store::AccountStore;
 pub use error::Error;
 pub use postgres::Postgres;
+pub use records::{
+    Actor, ApiKeyRecord, AuditEntry, CreateUser, InvalidActor, Invite, Page, Revocation, Rotation, Sealed,
+    SealedProviderKey, Session, TokenHash, User, WrappedKey,
+};
 pub use schema::Schema;
+pub use secret_store::SecretStore;
 pub use sqlite::Sqlite;
 
 use crate::{
     analyses::Analysis,
     config::{self, DatabaseTarget},
-    domain::AnalysisId,
+    domain::{Account, AnalysisId},
 };
 
 /// What the service needs of a database.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: AccountStore + SecretStore {
     /// Which database it is, for the health report.
     fn kind(&self) -> &'static str;
 
@@ -36,11 +47,12 @@ pub trait Store: Send + Sync {
     /// Whether the database answers.
     async fn ping(&self) -> Result<(), Error>;
 
-    /// Keeps an analysis. Keeping it again changes nothing, so that a lost answer can be followed by a retry.
-    async fn save_analysis(&self, analysis: &Analysis) -> Result<(), Error>;
+    /// Keeps an account's analysis. Keeping it again changes nothing, so that a lost answer can be followed by a retry.
+    /// The analysis of a user who was erased in the meantime is refused.
+    async fn save_analysis(&self, analysis: &Analysis, account: Account) -> Result<(), Error>;
 
-    /// Finds an analysis.
-    async fn analysis(&self, id: AnalysisId) -> Result<Option<Analysis>, Error>;
+    /// Finds an analysis of this account.
+    async fn analysis(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, Error>;
 
     /// Lets go of all connections.
     async fn close(&self);

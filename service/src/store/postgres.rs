@@ -10,9 +10,15 @@ use sqlx::{
 
 use super::{
     Error, Schema, Store,
-    row::{self, AnalysisRow, bind_row},
+    analysis_row::{self, AnalysisRow, bind_row},
+    records::owner,
+    sql::{Database, Lease, Transaction},
 };
-use crate::{analyses::Analysis, config, domain::AnalysisId};
+use crate::{
+    analyses::Analysis,
+    config,
+    domain::{Account, AnalysisId},
+};
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
@@ -46,6 +52,21 @@ impl Postgres {
 }
 
 #[async_trait]
+impl Database for Postgres {
+    async fn lease(&self) -> Result<Lease, sqlx::Error> {
+        self.pool.acquire().await.map(Lease::Postgres)
+    }
+
+    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        self.pool.begin().await.map(Transaction::Postgres)
+    }
+
+    fn call_timeout(&self) -> Option<Duration> {
+        Some(self.call_timeout)
+    }
+}
+
+#[async_trait]
 impl Store for Postgres {
     fn kind(&self) -> &'static str {
         "postgres"
@@ -58,7 +79,7 @@ impl Store for Postgres {
 
     async fn schema(&self) -> Result<Schema, Error> {
         let applied: Result<Vec<i64>, _> = self
-            .bounded(sqlx::query_scalar(row::APPLIED).fetch_all(&self.pool))
+            .bounded(sqlx::query_scalar(analysis_row::APPLIED).fetch_all(&self.pool))
             .await;
         match applied {
             Ok(applied) => Ok(Schema::compare(&MIGRATOR, &applied)),
@@ -77,13 +98,15 @@ impl Store for Postgres {
             .map(drop)
     }
 
-    async fn save_analysis(&self, analysis: &Analysis) -> Result<(), Error> {
-        let insert = bind_row!(AnalysisRow::from(analysis));
+    async fn save_analysis(&self, analysis: &Analysis, account: Account) -> Result<(), Error> {
+        let insert = bind_row!(AnalysisRow::from(analysis), owner(account));
         self.bounded(insert.execute(&self.pool)).await.map(drop)
     }
 
-    async fn analysis(&self, id: AnalysisId) -> Result<Option<Analysis>, Error> {
-        let select = sqlx::query_as::<_, AnalysisRow>(row::SELECT).bind(id.as_uuid());
+    async fn analysis(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, Error> {
+        let select = sqlx::query_as::<_, AnalysisRow>(analysis_row::SELECT)
+            .bind(id.as_uuid())
+            .bind(owner(account));
         self.bounded(select.fetch_optional(&self.pool))
             .await?
             .map(Analysis::try_from)

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -9,9 +9,15 @@ use sqlx::{
 
 use super::{
     Error, Schema, Store,
-    row::{self, AnalysisRow, bind_row},
+    analysis_row::{self, AnalysisRow, bind_row},
+    records::owner,
+    sql::{Database, Lease, Transaction},
 };
-use crate::{analyses::Analysis, config, domain::AnalysisId};
+use crate::{
+    analyses::Analysis,
+    config,
+    domain::{Account, AnalysisId},
+};
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
@@ -46,6 +52,26 @@ impl Sqlite {
 }
 
 #[async_trait]
+impl Database for Sqlite {
+    async fn lease(&self) -> Result<Lease, sqlx::Error> {
+        self.pool.acquire().await.map(Lease::Sqlite)
+    }
+
+    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        // A transaction that first reads and then waits to write would find that another had written in between.
+        self.pool
+            .begin_with("begin immediate")
+            .await
+            .map(Transaction::Sqlite)
+    }
+
+    fn call_timeout(&self) -> Option<Duration> {
+        // The pool and the busy timeout bound every wait.
+        None
+    }
+}
+
+#[async_trait]
 impl Store for Sqlite {
     fn kind(&self) -> &'static str {
         "sqlite"
@@ -63,7 +89,11 @@ impl Store for Sqlite {
         let tables: i64 = sqlx::query_scalar(TABLE).fetch_one(&self.pool).await?;
         let applied: Vec<i64> = match tables {
             0 => Vec::new(),
-            _ => sqlx::query_scalar(row::APPLIED).fetch_all(&self.pool).await?,
+            _ => {
+                sqlx::query_scalar(analysis_row::APPLIED)
+                    .fetch_all(&self.pool)
+                    .await?
+            }
         };
         Ok(Schema::compare(&MIGRATOR, &applied))
     }
@@ -73,13 +103,17 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    async fn save_analysis(&self, analysis: &Analysis) -> Result<(), Error> {
-        bind_row!(AnalysisRow::from(analysis)).execute(&self.pool).await?;
+    async fn save_analysis(&self, analysis: &Analysis, account: Account) -> Result<(), Error> {
+        bind_row!(AnalysisRow::from(analysis), owner(account))
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
-    async fn analysis(&self, id: AnalysisId) -> Result<Option<Analysis>, Error> {
-        let select = sqlx::query_as::<_, AnalysisRow>(row::SELECT).bind(id.as_uuid());
+    async fn analysis(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, Error> {
+        let select = sqlx::query_as::<_, AnalysisRow>(analysis_row::SELECT)
+            .bind(id.as_uuid())
+            .bind(owner(account));
         select
             .fetch_optional(&self.pool)
             .await?

@@ -4,7 +4,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, error::unreadable};
 use crate::{
     analyses::Analysis,
     cache::Tier,
@@ -13,11 +13,12 @@ use crate::{
 };
 
 pub(super) const INSERT: &str = "insert into analyses (id, created_at, prompt, answer, models, synthesizer, degraded, \
-     truncated, cached_by, input_tokens, output_tokens, duration_ms, left_out, stages) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do nothing";
+     truncated, cached_by, input_tokens, output_tokens, duration_ms, left_out, stages, \
+     user_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict (id) do nothing";
 
 pub(super) const SELECT: &str = "select id, created_at, prompt, answer, models, synthesizer, degraded, truncated, cached_by, \
-     input_tokens, output_tokens, duration_ms, left_out, stages from analyses where id = $1";
+     input_tokens, output_tokens, duration_ms, left_out, stages from analyses \
+     where id = $1 and user_id is not distinct from $2";
 
 pub(super) const APPLIED: &str = "select version from _sqlx_migrations where success";
 
@@ -97,10 +98,6 @@ impl TryFrom<AnalysisRow> for Analysis {
     }
 }
 
-fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Refused(sqlx::Error::Decode(Box::new(error)))
-}
-
 fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -111,9 +108,9 @@ fn to_u64(number: i64) -> u64 {
 
 /// Binds a row to [`INSERT`]. A macro, because the two databases' queries have no type in common.
 macro_rules! bind_row {
-    ($row:expr) => {{
+    ($row:expr, $owner:expr) => {{
         let row = $row;
-        sqlx::query($crate::store::row::INSERT)
+        sqlx::query($crate::store::analysis_row::INSERT)
             .bind(row.id)
             .bind(row.created_at)
             .bind(row.prompt)
@@ -128,6 +125,7 @@ macro_rules! bind_row {
             .bind(row.duration_ms)
             .bind(row.left_out)
             .bind(row.stages)
+            .bind($owner)
     }};
 }
 pub(super) use bind_row;

@@ -1,0 +1,142 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Error, MasterKeys, ProviderKeys};
+use crate::store::SealedProviderKey;
+
+/// How many rows are held at once.
+const BATCH: u32 = 100;
+
+/// How often rows are looked for that another replica has put under its own, older key in the meantime.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a rotation did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// How many rows lie under the first master key now and did not before.
+    pub rewrapped: u64,
+    /// How many rows none of the master keys opens. They stay as they are.
+    pub unreadable: u64,
+}
+
+/// Which master keys are still needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The master key that encrypts.
+    pub first: String,
+    /// How many rows lie under which master key: those at hand, and those that rows name.
+    pub under: BTreeMap<String, u64>,
+    /// The providers whose rows none of the master keys opens.
+    pub unreadable: Vec<String>,
+}
+
+impl Status {
+    /// Whether every row lies under the first master key and opens, so that the others can go.
+    pub fn is_done(&self) -> bool {
+        self.unreadable.is_empty()
+            && self
+                .under
+                .iter()
+                .all(|(id, rows)| *id == self.first || *rows == 0)
+    }
+}
+
+impl ProviderKeys {
+    /// Puts every data key under the first master key. Each row is moved by itself and says where it is, so that this
+    /// can end at any point and be called again; while it runs, both keys are needed and enough.
+    pub async fn rotate(&self) -> Result<Rotated, Error> {
+        let master_keys = self.master_keys.current();
+        let mut rotated = Rotated::default();
+        let mut after: Option<String> = None;
+        loop {
+            let rows = self
+                .store
+                .provider_keys_not_under(master_keys.first_id(), after.as_deref(), BATCH)
+                .await?;
+            let Some(last) = rows.last() else {
+                return Ok(rotated);
+            };
+            after = Some(last.provider.clone());
+            for row in &rows {
+                self.rotate_row(&master_keys, row, &mut rotated).await?;
+            }
+        }
+    }
+
+    /// A row that was put anew in the meantime is left alone: it is whoever put it who chose its key.
+    async fn rotate_row(
+        &self,
+        master_keys: &MasterKeys,
+        row: &SealedProviderKey,
+        rotated: &mut Rotated,
+    ) -> Result<(), Error> {
+        match master_keys.rewrap(row) {
+            Ok(Some(wrapped)) => {
+                let moved = self.store.rewrap_provider_key(row.id, &row.key, &wrapped).await?;
+                rotated.rewrapped += u64::from(moved);
+            }
+            Ok(None) => {}
+            Err(reason) => {
+                tracing::debug!(provider = row.provider, %reason, "a stored key does not open");
+                rotated.unreadable += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rotates in the background: at once, whenever the master keys change, and now and then.
+    pub async fn keep_rotated(&self, stop: CancellationToken) {
+        let mut changes = self.master_keys.subscribe();
+        let mut unreadable = 0;
+        loop {
+            changes.mark_unchanged();
+            match self.rotate().await {
+                Ok(rotated) => {
+                    if rotated.rewrapped > 0 {
+                        tracing::info!(
+                            rows = rotated.rewrapped,
+                            "stored keys were put under the first master key"
+                        );
+                    }
+                    if rotated.unreadable > unreadable {
+                        tracing::error!(
+                            rows = rotated.unreadable,
+                            "stored keys open with none of the master keys"
+                        );
+                    }
+                    unreadable = rotated.unreadable;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "stored keys could not be put under the first master key yet");
+                }
+            }
+            let next = async {
+                tokio::select! {
+                    _ = changes.changed() => {}
+                    () = tokio::time::sleep(INTERVAL) => {}
+                }
+            };
+            if stop.run_until_cancelled(next).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Which master keys are still needed. Opens every row to say so.
+    pub async fn status(&self) -> Result<Status, Error> {
+        let master_keys = self.master_keys.current();
+        let mut status = Status {
+            first: master_keys.first_id().to_owned(),
+            under: master_keys.ids().map(|id| (id.to_owned(), 0)).collect(),
+            unreadable: Vec::new(),
+        };
+        for row in self.store.provider_keys().await? {
+            if master_keys.open(&row).is_err() {
+                status.unreadable.push(row.provider);
+            }
+            *status.under.entry(row.key.master_id).or_default() += 1;
+        }
+        Ok(status)
+    }
+}

@@ -1,0 +1,253 @@
+use secrecy::{ExposeSecret as _, SecretString};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    Database, Transaction, audit_log, call,
+    connection::{execute, fetch_all, fetch_locked, fetch_optional},
+    invites,
+    timestamp::Timestamp,
+    transaction,
+};
+use crate::{
+    domain::{Email, Role, UserId},
+    store::{AuditEntry, CreateUser, Error, Page, TokenHash, User, error::unreadable},
+};
+
+#[derive(sqlx::FromRow)]
+pub(super) struct UserRow {
+    id: Uuid,
+    email: String,
+    password_hash: String,
+    role: String,
+    created_at: Timestamp,
+    disabled_at: Option<Timestamp>,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = Error;
+
+    fn try_from(row: UserRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.id.into(),
+            email: row.email.parse().map_err(unreadable)?,
+            password_hash: row.password_hash.into(),
+            role: row.role.parse().map_err(unreadable)?,
+            created_at: row.created_at.0,
+            disabled_at: row.disabled_at.map(|at| at.0),
+        })
+    }
+}
+
+pub(super) const BY_ID: &str =
+    "select id, email, password_hash, role, created_at, disabled_at from users where id = $1";
+
+const INSERT_IF_EMAIL_IS_NEW: &str = "insert into users (id, email, password_hash, role, created_at, disabled_at) \
+     values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing";
+
+const INSERT_IF_NEW: &str = "insert into users (id, email, password_hash, role, created_at, disabled_at) \
+     values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
+
+pub(super) async fn create(
+    database: &impl Database,
+    user: &User,
+    invite: Option<&TokenHash>,
+    now: OffsetDateTime,
+    audit: &AuditEntry,
+) -> Result<CreateUser, Error> {
+    transaction(database, || async move {
+        let mut transaction = database.begin().await?;
+        if let Some(invite) = invite
+            && !invites::use_up(&mut transaction, invite, now).await?
+        {
+            return Ok(CreateUser::InviteInvalid);
+        }
+        if !insert(&mut transaction, INSERT_IF_EMAIL_IS_NEW, user).await? {
+            return Ok(CreateUser::EmailTaken);
+        }
+        audit_log::append(&mut transaction, audit).await?;
+        transaction.commit().await?;
+        Ok(CreateUser::Created)
+    })
+    .await
+}
+
+pub(super) async fn ensure(database: &impl Database, user: &User) -> Result<(), Error> {
+    transaction(database, || async move {
+        let mut transaction = database.begin().await?;
+        insert(&mut transaction, INSERT_IF_NEW, user).await?;
+        transaction.commit().await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn insert(transaction: &mut Transaction, sql: &'static str, user: &User) -> Result<bool, Error> {
+    let inserted = execute!(
+        transaction,
+        sql,
+        user.id.as_uuid(),
+        user.email.as_str(),
+        user.password_hash.expose_secret(),
+        user.role.as_str(),
+        Timestamp(user.created_at),
+        user.disabled_at.map(Timestamp),
+    )?;
+    Ok(inserted == 1)
+}
+
+pub(super) async fn by_id(database: &impl Database, id: UserId) -> Result<Option<User>, Error> {
+    call(database, async {
+        let mut lease = database.lease().await?;
+        let row = fetch_optional!(lease, UserRow, BY_ID, id.as_uuid())?;
+        row.map(User::try_from).transpose()
+    })
+    .await
+}
+
+pub(super) async fn by_email(database: &impl Database, email: &Email) -> Result<Option<User>, Error> {
+    call(database, async {
+        let mut lease = database.lease().await?;
+        let row = fetch_optional!(
+            lease,
+            UserRow,
+            "select id, email, password_hash, role, created_at, disabled_at from users where email = $1",
+            email.as_str(),
+        )?;
+        row.map(User::try_from).transpose()
+    })
+    .await
+}
+
+pub(super) async fn list(database: &impl Database, page: Page<UserId>) -> Result<Vec<User>, Error> {
+    call(database, async {
+        let mut lease = database.lease().await?;
+        let rows = fetch_all!(
+            lease,
+            UserRow,
+            "select id, email, password_hash, role, created_at, disabled_at from users \
+             where id > $1 order by id limit $2",
+            page.after.map_or(Uuid::nil(), UserId::as_uuid),
+            i64::from(page.limit),
+        )?;
+        rows.into_iter().map(User::try_from).collect()
+    })
+    .await
+}
+
+pub(super) async fn set_password_hash(
+    database: &impl Database,
+    id: UserId,
+    hash: &SecretString,
+    audit: &AuditEntry,
+) -> Result<bool, Error> {
+    transaction(database, || async move {
+        let mut transaction = database.begin().await?;
+        let changed = execute!(
+            transaction,
+            "update users set password_hash = $2 where id = $1",
+            id.as_uuid(),
+            hash.expose_secret(),
+        )?;
+        audit_log::commit_if(transaction, changed == 1, audit).await
+    })
+    .await
+}
+
+pub(super) async fn rehash_password(
+    database: &impl Database,
+    id: UserId,
+    old: &SecretString,
+    new: &SecretString,
+) -> Result<bool, Error> {
+    call(database, async {
+        let mut lease = database.lease().await?;
+        let changed = execute!(
+            lease,
+            "update users set password_hash = $3 where id = $1 and password_hash = $2",
+            id.as_uuid(),
+            old.expose_secret(),
+            new.expose_secret(),
+        )?;
+        Ok(changed == 1)
+    })
+    .await
+}
+
+pub(super) async fn set_role(
+    database: &impl Database,
+    id: UserId,
+    role: Role,
+    audit: &AuditEntry,
+) -> Result<bool, Error> {
+    transaction(database, || async move {
+        let mut transaction = database.begin().await?;
+        let changed = execute!(
+            transaction,
+            "update users set role = $2 where id = $1",
+            id.as_uuid(),
+            role.as_str(),
+        )?;
+        audit_log::commit_if(transaction, changed == 1, audit).await
+    })
+    .await
+}
+
+pub(super) async fn set_disabled(
+    database: &impl Database,
+    id: UserId,
+    disabled_at: Option<OffsetDateTime>,
+    audit: &AuditEntry,
+) -> Result<bool, Error> {
+    transaction(database, || async move {
+        let mut transaction = database.begin().await?;
+        let changed = execute!(
+            transaction,
+            "update users set disabled_at = $2 where id = $1",
+            id.as_uuid(),
+            disabled_at.map(Timestamp),
+        )?;
+        audit_log::commit_if(transaction, changed == 1, audit).await
+    })
+    .await
+}
+
+/// What is the user's own refers to them, and goes with them. The lock keeps new sessions and keys from coming in
+/// between their revocation and the end.
+pub(super) async fn erase(
+    database: &impl Database,
+    id: UserId,
+    now: OffsetDateTime,
+    revocation_expires_at: OffsetDateTime,
+    audit: &AuditEntry,
+) -> Result<bool, Error> {
+    transaction(database, || async move {
+        let mut transaction = database.begin().await?;
+        let user = fetch_locked!(
+            transaction,
+            (Uuid,),
+            "select id from users where id = $1",
+            id.as_uuid()
+        )?;
+        if user.is_none() {
+            return Ok(false);
+        }
+        for revoke in [
+            "insert into revocations (id, revoked_at, expires_at) \
+             select id, $2, $3 from sessions where user_id = $1 on conflict (id) do nothing",
+            "insert into revocations (id, revoked_at, expires_at) \
+             select id, $2, $3 from api_keys where user_id = $1 on conflict (id) do nothing",
+        ] {
+            execute!(
+                transaction,
+                revoke,
+                id.as_uuid(),
+                Timestamp(now),
+                Timestamp(revocation_expires_at),
+            )?;
+        }
+        execute!(transaction, "delete from users where id = $1", id.as_uuid())?;
+        audit_log::commit_if(transaction, true, audit).await
+    })
+    .await
+}
