@@ -12,7 +12,10 @@ pub struct Password(SecretString);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
     /// Shorter than [`Password::MIN_CHARS`].
-    #[error("the password is too short; write at least {} characters", Password::MIN_CHARS)]
+    #[error(
+        "the password is too short; write at least {} characters",
+        Password::MIN_CHARS
+    )]
     TooShort,
     /// Longer than [`Password::MAX_BYTES`].
     #[error("the password is too long; {} bytes are allowed", Password::MAX_BYTES)]

@@ -77,7 +77,10 @@ impl FromStr for Scopes {
     type Err = InvalidScope;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split_whitespace().map(str::parse).collect::<Result<_, _>>().map(Self)
+        text.split_whitespace()
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
