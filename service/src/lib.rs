@@ -4,6 +4,7 @@
 //! it all together; `config` is read before anything starts.
 
 pub mod analyses;
+pub mod auth;
 pub mod cache;
 pub mod config;
 pub mod domain;
