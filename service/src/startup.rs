@@ -1,5 +1,7 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
+mod identity;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -11,13 +13,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     analyses::Analyses,
+    auth::{KeyRingError, PasswordError},
     cache::{self, Memory, Redis, RemoteCache, Tiered},
     config::{Config, Migrate, Mode},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight},
     llm::{Catalog, Provider, mock::Mock},
+    secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
 };
+use identity::Identity;
 
 /// How long the last connections may take to close, once no request is under way.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
@@ -52,6 +57,15 @@ pub enum Error {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// There are no keys to sign access tokens with.
+    #[error(transparent)]
+    KeyRing(#[from] KeyRingError),
+    /// Passwords cannot be hashed as the configuration asks for.
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
+    /// The master keys are of no use.
+    #[error("the master key {0}")]
+    MasterKeys(#[from] InvalidMasterKeys),
     /// The cache's URL is of no use.
     #[error(transparent)]
     Cache(#[from] cache::Error),
@@ -103,6 +117,14 @@ impl Application {
             health.clone(),
         )));
 
+        let Identity {
+            tokens,
+            keys,
+            accounts,
+            authenticator,
+            provider_keys,
+        } = Identity::build(&config, &store, &background, &stop)?;
+
         let catalog = Arc::new(Catalog::new(providers(config.mode)));
         let analyses = Analyses {
             panel: config.panel,
@@ -117,8 +139,16 @@ impl Application {
         let router = http::router(Api {
             analyses,
             catalog,
+            authenticator,
+            accounts,
+            keys,
+            tokens,
+            provider_keys,
+            store: store.clone(),
             health: health.clone(),
             in_flight: in_flight.clone(),
+            cors: config.http.cors.clone(),
+            trusted_proxies: config.http.trusted_proxies.clone(),
             max_body_bytes: config.http.max_body_bytes,
             request_timeout: config.http.request_timeout,
         });
@@ -160,7 +190,8 @@ impl Application {
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         tracing::info!("listening on http://{}", self.local_addr);
         let stop_accepting = CancellationToken::new();
-        let server = axum::serve(self.listener, self.router)
+        let router = self.router.into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(self.listener, router)
             .with_graceful_shutdown(stop_accepting.clone().cancelled_owned())
             .into_future();
         let mut serving = tokio::spawn(server);

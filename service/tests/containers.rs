@@ -9,6 +9,8 @@
 
 #[path = "containers/analyses.rs"]
 mod analyses;
+#[path = "containers/auth/mod.rs"]
+mod auth;
 #[path = "containers/cache.rs"]
 mod cache;
 #[path = "containers/errors.rs"]

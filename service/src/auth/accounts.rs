@@ -4,18 +4,18 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::{
     Passwords, Revocations, Throttle, Throttled, TokenError, Tokens,
-    audit::entry,
     opaque_token::{Kind, OpaqueToken},
     passwords::{self, Check},
 };
 use crate::{
-    config::{FirstAdmin, Registration},
+    config::{self, FirstAdmin, Registration},
     domain::{Email, Password, Role, SessionId, UserId},
-    store::{self, Actor, CreateUser, Invite, Page, Rotation, Session, Store, TokenHash, User},
+    store::{self, Actor, AuditEntry, CreateUser, Invite, Page, Rotation, Session, Store, TokenHash, User},
 };
 
 /// How long an invitation can be used.
@@ -23,14 +23,14 @@ const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Accounts, over the store.
 pub struct Accounts {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) tokens: Arc<Tokens>,
-    pub(crate) passwords: Passwords,
-    pub(crate) throttle: Throttle,
-    pub(crate) revocations: Arc<Revocations>,
-    pub(crate) registration: Registration,
-    pub(crate) access_ttl: Duration,
-    pub(crate) refresh_ttl: Duration,
+    store: Arc<dyn Store>,
+    tokens: Arc<Tokens>,
+    passwords: Passwords,
+    throttle: Throttle,
+    revocations: Arc<Revocations>,
+    registration: Registration,
+    access_ttl: Duration,
+    refresh_ttl: Duration,
 }
 
 /// What a login gives.
@@ -94,6 +94,25 @@ impl From<passwords::Error> for Error {
 }
 
 impl Accounts {
+    /// Over this store, with tokens of this kind.
+    pub fn new(
+        store: Arc<dyn Store>,
+        tokens: Arc<Tokens>,
+        revocations: Arc<Revocations>,
+        config: &config::Auth,
+    ) -> Result<Self, passwords::Error> {
+        Ok(Self {
+            store,
+            tokens,
+            passwords: Passwords::new(&config.password_hashing)?,
+            throttle: Throttle::new(config.tries_per_account, config.tries_per_address),
+            revocations,
+            registration: config.registration,
+            access_ttl: config.access_token_ttl,
+            refresh_ttl: config.refresh_token_ttl,
+        })
+    }
+
     /// Makes an account, unless the address has one. Both look the same to the caller: whoever could tell them apart
     /// could find out who has an account here.
     pub async fn register(
@@ -106,9 +125,13 @@ impl Accounts {
         let invite = self.invitation(invite)?;
         self.throttle.admit_address(address)?;
         let now = OffsetDateTime::now_utc();
-        let user = self.new_user(email, password, Role::User, now).await?;
-        let audit = entry(now, Actor::User(user.id), "user.registered", user.id);
-        match self.store.create_user(&user, invite.as_ref(), now, &audit).await? {
+        let user = new_user(&self.passwords, email, password, Role::User, now).await?;
+        let audit = AuditEntry::new(now, Actor::User(user.id), "user.registered", user.id);
+        match self
+            .store
+            .create_user(&user, invite.as_ref(), now, &audit)
+            .await?
+        {
             CreateUser::Created | CreateUser::EmailTaken => Ok(()),
             CreateUser::InviteInvalid => Err(Error::InvalidInvite),
         }
@@ -125,27 +148,23 @@ impl Accounts {
         }
     }
 
-    /// Makes an account as the service's owner does: from the command line.
-    pub async fn create(&self, email: Email, password: &Password, role: Role) -> Result<Option<UserId>, Error> {
-        let now = OffsetDateTime::now_utc();
-        let user = self.new_user(email, password, role, now).await?;
-        let actor = Actor::System("command line".into());
-        let audit = entry(now, actor, "user.created", user.id).with("role", role.as_str());
-        let created = self.store.create_user(&user, None, now, &audit).await?;
-        Ok((created == CreateUser::Created).then_some(user.id))
-    }
-
     /// Makes the first admin, unless the address has an account.
     pub async fn ensure_first_admin(&self, admin: &FirstAdmin) -> Result<(), Error> {
         if self.store.user_by_email(&admin.email).await?.is_some() {
             return Ok(());
         }
         let now = OffsetDateTime::now_utc();
-        let user = self
-            .new_user(admin.email.clone(), &admin.password, Role::Admin, now)
-            .await?;
+        let user = new_user(
+            &self.passwords,
+            admin.email.clone(),
+            &admin.password,
+            Role::Admin,
+            now,
+        )
+        .await?;
         let actor = Actor::System("configuration".into());
-        let audit = entry(now, actor, "user.created", user.id).with("role", Role::Admin.as_str());
+        let audit =
+            AuditEntry::new(now, actor, "user.created", user.id).with_detail(json!({"role": Role::Admin}));
         // Another replica may have been faster.
         if self.store.create_user(&user, None, now, &audit).await? == CreateUser::Created {
             tracing::info!(user = %user.id, "the first admin is made");
@@ -153,25 +172,13 @@ impl Accounts {
         Ok(())
     }
 
-    async fn new_user(
-        &self,
-        email: Email,
-        password: &Password,
-        role: Role,
-        now: OffsetDateTime,
-    ) -> Result<User, Error> {
-        Ok(User {
-            id: UserId::generate(),
-            email,
-            password_hash: self.passwords.hash(password).await?,
-            role,
-            created_at: now,
-            disabled_at: None,
-        })
-    }
-
     /// Starts a session. Takes the same time and gives the same error for a wrong password and for no account.
-    pub async fn log_in(&self, email: &Email, password: SecretString, address: IpAddr) -> Result<TokenPair, Error> {
+    pub async fn log_in(
+        &self,
+        email: &Email,
+        password: SecretString,
+        address: IpAddr,
+    ) -> Result<TokenPair, Error> {
         self.throttle.admit(email, address)?;
         let user = self.store.user_by_email(email).await?;
         let user = self.checked(user, password).await?;
@@ -198,21 +205,27 @@ impl Accounts {
             .filter(|user| user.disabled_at.is_none())
             .ok_or(Error::WrongCredentials)?;
         if outdated {
-            self.rehash(user.id, password).await;
+            self.rehash(&user, password).await;
         }
         Ok(user)
     }
 
     /// Brings a hash to today's parameters. Another login can do it, where this one cannot.
-    async fn rehash(&self, user: UserId, password: SecretString) {
+    async fn rehash(&self, user: &User, password: SecretString) {
         // One from before today's rules stays as it is until it is changed.
-        let Ok(password) = Password::parse(password) else { return };
+        let Ok(password) = Password::parse(password) else {
+            return;
+        };
         let rehashed = async {
             let hash = self.passwords.hash(&password).await?;
-            Ok::<_, Error>(self.store.rehash_password(user, &hash).await?)
+            Ok::<_, Error>(
+                self.store
+                    .rehash_password(user.id, &user.password_hash, &hash)
+                    .await?,
+            )
         };
         if let Err(error) = rehashed.await {
-            tracing::warn!(%error, %user, "a password keeps its outdated hash");
+            tracing::warn!(%error, user = %user.id, "a password keeps its outdated hash");
         }
     }
 
@@ -280,7 +293,7 @@ impl Accounts {
         let account = self.reauthenticated(user, current, address).await?;
         let hash = self.passwords.hash(new).await?;
         let now = OffsetDateTime::now_utc();
-        let audit = entry(now, Actor::User(user), "user.password_changed", user);
+        let audit = AuditEntry::new(now, Actor::User(user), "user.password_changed", user);
         self.store.set_password_hash(account.id, &hash, &audit).await?;
         self.end_sessions(user, now).await
     }
@@ -292,7 +305,12 @@ impl Accounts {
     }
 
     /// A token may have been stolen; the password decides about the account itself.
-    async fn reauthenticated(&self, user: UserId, password: SecretString, address: IpAddr) -> Result<User, Error> {
+    async fn reauthenticated(
+        &self,
+        user: UserId,
+        password: SecretString,
+        address: IpAddr,
+    ) -> Result<User, Error> {
         let account = self.me(user).await?;
         self.throttle.admit(&account.email, address)?;
         self.checked(Some(account), password).await
@@ -307,7 +325,8 @@ impl Accounts {
     pub async fn set_role(&self, admin: UserId, user: UserId, role: Role) -> Result<(), Error> {
         not_oneself(admin, user)?;
         let now = OffsetDateTime::now_utc();
-        let audit = entry(now, Actor::User(admin), "user.role_changed", user).with("role", role.as_str());
+        let audit = AuditEntry::new(now, Actor::User(admin), "user.role_changed", user)
+            .with_detail(json!({"role": role}));
         found(self.store.set_role(user, role, &audit).await?)?;
         self.end_sessions(user, now).await
     }
@@ -317,8 +336,12 @@ impl Accounts {
         not_oneself(admin, user)?;
         let now = OffsetDateTime::now_utc();
         let action = if disabled { "user.disabled" } else { "user.enabled" };
-        let audit = entry(now, Actor::User(admin), action, user);
-        found(self.store.set_disabled(user, disabled.then_some(now), &audit).await?)?;
+        let audit = AuditEntry::new(now, Actor::User(admin), action, user);
+        found(
+            self.store
+                .set_disabled(user, disabled.then_some(now), &audit)
+                .await?,
+        )?;
         if disabled {
             self.end_sessions(user, now).await?;
         }
@@ -333,8 +356,12 @@ impl Accounts {
 
     async fn erase(&self, user: UserId, actor: Actor) -> Result<(), Error> {
         let now = OffsetDateTime::now_utc();
-        let audit = entry(now, actor, "user.erased", user);
-        found(self.store.erase_user(user, now, self.needless_after(now), &audit).await?)
+        let audit = AuditEntry::new(now, actor, "user.erased", user);
+        found(
+            self.store
+                .erase_user(user, now, self.needless_after(now), &audit)
+                .await?,
+        )
     }
 
     /// Lets one person register. The token is shown this once.
@@ -348,7 +375,7 @@ impl Accounts {
             created_at: now,
             expires_at,
         };
-        let audit = entry(now, Actor::User(admin), "invite.created", admin);
+        let audit = AuditEntry::new(now, Actor::User(admin), "invite.created", admin);
         self.store.create_invite(&invite, &audit).await?;
         Ok((token, expires_at))
     }
@@ -372,8 +399,45 @@ impl Accounts {
     }
 }
 
+/// Makes an account as the service's owner does, from the command line. `None`: the address has one already.
+pub async fn create_account(
+    store: &dyn Store,
+    passwords: &Passwords,
+    email: Email,
+    password: &Password,
+    role: Role,
+) -> Result<Option<UserId>, Error> {
+    let now = OffsetDateTime::now_utc();
+    let user = new_user(passwords, email, password, role, now).await?;
+    let actor = Actor::System("command line".into());
+    let audit = AuditEntry::new(now, actor, "user.created", user.id).with_detail(json!({"role": role}));
+    let created = store.create_user(&user, None, now, &audit).await?;
+    Ok((created == CreateUser::Created).then_some(user.id))
+}
+
+async fn new_user(
+    passwords: &Passwords,
+    email: Email,
+    password: &Password,
+    role: Role,
+    now: OffsetDateTime,
+) -> Result<User, Error> {
+    Ok(User {
+        id: UserId::generate(),
+        email,
+        password_hash: passwords.hash(password).await?,
+        role,
+        created_at: now,
+        disabled_at: None,
+    })
+}
+
 fn not_oneself(admin: UserId, user: UserId) -> Result<(), Error> {
-    if admin == user { Err(Error::OwnRights) } else { Ok(()) }
+    if admin == user {
+        Err(Error::OwnRights)
+    } else {
+        Ok(())
+    }
 }
 
 fn found(found: bool) -> Result<(), Error> {

@@ -8,18 +8,17 @@ use std::{
 };
 
 use moka::future::Cache;
+use serde_json::json;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
     Principal, Revocations,
-    audit::entry,
     opaque_token::{Kind, OpaqueToken},
 };
 use crate::{
     domain::{ApiKeyId, Role, Scopes, UserId},
-    store::{self, Actor, ApiKeyRecord, Store, TokenHash},
+    store::{self, Actor, ApiKeyRecord, AuditEntry, Store, TokenHash},
 };
 
 /// How long a key is known without the store: also the longest that a lost store lets it live.
@@ -75,7 +74,11 @@ impl ApiKeys {
     }
 
     /// Whose key it is, and what for. `None`: nobody's, or one that has ended.
-    pub async fn recognize(&self, token: &OpaqueToken, now: OffsetDateTime) -> Result<Option<Principal>, store::Error> {
+    pub async fn recognize(
+        &self,
+        token: &OpaqueToken,
+        now: OffsetDateTime,
+    ) -> Result<Option<Principal>, store::Error> {
         let hash = token.hash();
         let known = match self.known.get(&hash).await {
             Some(known) => known,
@@ -138,8 +141,8 @@ impl ApiKeys {
             last_used_at: None,
             revoked_at: None,
         };
-        let audit = entry(now, Actor::User(user), "api_key.created", record.id)
-            .with("scopes", record.scopes.to_string());
+        let audit = AuditEntry::new(now, Actor::User(user), "api_key.created", record.id)
+            .with_detail(json!({"scopes": record.scopes}));
         self.store.create_api_key(&record, &audit).await?;
         Ok((record, token))
     }
@@ -150,10 +153,18 @@ impl ApiKeys {
     }
 
     /// Revokes a user's key: here at once, on every replica within a second. `false`: the user has no such key.
-    pub async fn revoke(&self, user: UserId, key: ApiKeyId, now: OffsetDateTime) -> Result<bool, store::Error> {
+    pub async fn revoke(
+        &self,
+        user: UserId,
+        key: ApiKeyId,
+        now: OffsetDateTime,
+    ) -> Result<bool, store::Error> {
         let known_until = now + REMEMBERED + REMEMBERED;
-        let audit = entry(now, Actor::User(user), "api_key.revoked", key);
-        let revoked = self.store.revoke_api_key(user, key, now, known_until, &audit).await?;
+        let audit = AuditEntry::new(now, Actor::User(user), "api_key.revoked", key);
+        let revoked = self
+            .store
+            .revoke_api_key(user, key, now, known_until, &audit)
+            .await?;
         if revoked {
             self.revocations.add(key.as_uuid(), known_until);
         }
@@ -194,12 +205,5 @@ impl ApiKeys {
                 later.entry(key).or_insert(at);
             }
         }
-    }
-}
-
-/// The id under which a key can be revoked.
-impl From<ApiKeyId> for Uuid {
-    fn from(key: ApiKeyId) -> Self {
-        key.as_uuid()
     }
 }

@@ -8,14 +8,16 @@ use time::OffsetDateTime;
 use super::{
     ApiKeys, Principal, Revocations, Tokens, looks_like_jwt,
     opaque_token::{Kind, OpaqueToken},
+    test_users::TestUsers,
 };
-use crate::store;
+use crate::store::{self, Store};
 
 /// Recognizes who makes a request.
 pub struct Authenticator {
     tokens: Arc<Tokens>,
     keys: Arc<ApiKeys>,
     revocations: Arc<Revocations>,
+    test_users: TestUsers,
     anonymous: bool,
 }
 
@@ -47,17 +49,28 @@ enum Credential<'a> {
 
 impl Authenticator {
     /// `anonymous`: whether requests without a credential of this service are admitted.
-    pub fn new(tokens: Arc<Tokens>, keys: Arc<ApiKeys>, revocations: Arc<Revocations>, anonymous: bool) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        tokens: Arc<Tokens>,
+        keys: Arc<ApiKeys>,
+        revocations: Arc<Revocations>,
+        anonymous: bool,
+    ) -> Self {
         Self {
             tokens,
             keys,
             revocations,
+            test_users: TestUsers::new(store),
             anonymous,
         }
     }
 
     /// Who makes a request with these headers.
-    pub async fn authenticate(&self, headers: &HeaderMap, now: OffsetDateTime) -> Result<Principal, Unauthenticated> {
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        now: OffsetDateTime,
+    ) -> Result<Principal, Unauthenticated> {
         match Credential::of(headers) {
             Credential::None | Credential::Foreign if self.anonymous => Ok(Principal::Anonymous),
             Credential::None => Err(Unauthenticated::Missing),
@@ -76,6 +89,9 @@ impl Authenticator {
                     .map_err(|error| Unauthenticated::Invalid(error.class()))?;
                 if self.revocations.contains(verified.session.as_uuid()) {
                     return Err(Unauthenticated::Invalid("revoked"));
+                }
+                if verified.test {
+                    self.test_users.welcome(&verified).await?;
                 }
                 Ok(Principal::User {
                     user: verified.user,
@@ -128,7 +144,14 @@ mod tests {
     #[test]
     fn credentials_are_told_apart_by_their_shape() {
         assert_eq!(of(&[]), "None");
-        for foreign in ["Basic dXNlcjpwYXNz", "Bearer sk-proj-123", "Bearer", "Bearer ", "", "Bearer a.b.c"] {
+        for foreign in [
+            "Basic dXNlcjpwYXNz",
+            "Bearer sk-proj-123",
+            "Bearer",
+            "Bearer ",
+            "",
+            "Bearer a.b.c",
+        ] {
             assert_eq!(of(&[foreign]), "Foreign", "{foreign}");
         }
         assert_eq!(of(&["bearer uk_x"]), "ApiKey(\"uk_x\")");

@@ -44,7 +44,10 @@ impl OpaqueToken {
 
     /// A new one, from the operating system's randomness.
     pub fn generate(kind: Kind) -> Self {
-        let letters = rand::rng().sample_iter(Alphanumeric).take(Self::LETTERS).map(char::from);
+        let letters = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(Self::LETTERS)
+            .map(char::from);
         let text: String = kind.prefix().chars().chain(letters).collect();
         Self(SecretString::from(text))
     }

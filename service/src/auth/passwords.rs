@@ -145,13 +145,20 @@ mod tests {
     async fn a_password_matches_its_own_hash_only() {
         let passwords = passwords(1);
         let hash = passwords.hash(&password(RIGHT)).await.unwrap();
-        let check = async |text: &str, account| passwords.check(SecretString::from(text), account).await.unwrap();
+        let check =
+            async |text: &str, account| passwords.check(SecretString::from(text), account).await.unwrap();
         assert_eq!(
             check(RIGHT, Some(hash.clone())).await,
             Check::Match { outdated: false }
         );
-        assert_eq!(check("wrong horse battery staple", Some(hash)).await, Check::Mismatch);
-        assert_eq!(check(RIGHT, Some(SecretString::from("no hash"))).await, Check::Mismatch);
+        assert_eq!(
+            check("wrong horse battery staple", Some(hash)).await,
+            Check::Mismatch
+        );
+        assert_eq!(
+            check(RIGHT, Some(SecretString::from("no hash"))).await,
+            Check::Mismatch
+        );
     }
 
     #[tokio::test]
@@ -163,7 +170,10 @@ mod tests {
     #[tokio::test]
     async fn a_hash_with_other_parameters_still_matches_and_is_outdated() {
         let old = passwords(1).hash(&password(RIGHT)).await.unwrap();
-        let checked = passwords(2).check(SecretString::from(RIGHT), Some(old)).await.unwrap();
+        let checked = passwords(2)
+            .check(SecretString::from(RIGHT), Some(old))
+            .await
+            .unwrap();
         assert_eq!(checked, Check::Match { outdated: true });
     }
 

@@ -69,8 +69,11 @@ impl Principal {
     /// Whether it may.
     pub fn require(&self, access: Access) -> Result<(), Denied> {
         match (access, self) {
-            (Access::Scope(_), Self::Anonymous | Self::User { .. }) | (Access::Account, Self::User { .. }) => Ok(()),
-            (Access::Scope(scope), Self::Key { scopes, .. }) if !scopes.contains(scope) => Err(Denied::Scope(scope)),
+            (Access::Scope(_), Self::Anonymous | Self::User { .. })
+            | (Access::Account, Self::User { .. }) => Ok(()),
+            (Access::Scope(scope), Self::Key { scopes, .. }) if !scopes.contains(scope) => {
+                Err(Denied::Scope(scope))
+            }
             (Access::Scope(_), Self::Key { .. }) => Ok(()),
             (Access::Account | Access::Admin, Self::Anonymous) => Err(Denied::Unauthenticated),
             (Access::Account, Self::Key { .. }) => Err(Denied::KeyRefused),
@@ -121,7 +124,11 @@ mod tests {
             (user(Role::Admin), Access::Admin, Ok(())),
             (key(Role::User, "inference"), inference, Ok(())),
             (key(Role::User, "inference"), history, Err(Lacks(Scope::History))),
-            (key(Role::Admin, "inference history"), Access::Admin, Err(Lacks(Scope::Admin))),
+            (
+                key(Role::Admin, "inference history"),
+                Access::Admin,
+                Err(Lacks(Scope::Admin)),
+            ),
             (key(Role::Admin, "admin"), inference, Err(Lacks(Scope::Inference))),
             (key(Role::Admin, "admin"), Access::Admin, Ok(())),
             (key(Role::User, "admin"), Access::Admin, Err(NotAdmin)),

@@ -58,7 +58,9 @@ impl Revocations {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let since = seen.checked_sub(OVERLAP.try_into().unwrap_or_default()).unwrap_or(seen);
+            let since = seen
+                .checked_sub(OVERLAP.try_into().unwrap_or_default())
+                .unwrap_or(seen);
             match store.revocations_since(since).await {
                 Ok(revocations) => {
                     lost = false;

@@ -77,7 +77,10 @@ fn quota(burst: NonZeroU32, refill: Duration) -> Quota {
         .allow_burst(burst)
 }
 
-fn check<K: std::hash::Hash + Eq + Clone>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), Throttled> {
+fn check<K: std::hash::Hash + Eq + Clone>(
+    limiter: &DefaultKeyedRateLimiter<K>,
+    key: &K,
+) -> Result<(), Throttled> {
     limiter.check_key(key).map_err(|not_until| {
         let wait = not_until.wait_time_from(limiter.clock().now());
         Throttled {
@@ -117,7 +120,9 @@ mod tests {
     fn an_account_is_tried_so_often_whatever_the_address() {
         let throttle = throttle();
         for host in 1..=3 {
-            throttle.admit(&account("ada"), address(&format!("10.0.0.{host}"))).unwrap();
+            throttle
+                .admit(&account("ada"), address(&format!("10.0.0.{host}")))
+                .unwrap();
         }
         let refused = throttle.admit(&account("ada"), address("10.0.0.4")).unwrap_err();
         assert!((1..=31).contains(&refused.retry_after.as_secs()), "{refused:?}");
@@ -128,7 +133,9 @@ mod tests {
     fn an_address_tries_so_often_whatever_the_account() {
         let throttle = throttle();
         for user in 0..9 {
-            throttle.admit(&account(&format!("user{user}")), address("10.0.0.1")).unwrap();
+            throttle
+                .admit(&account(&format!("user{user}")), address("10.0.0.1"))
+                .unwrap();
         }
         assert!(throttle.admit(&account("ada"), address("10.0.0.1")).is_err());
         throttle.admit(&account("ada"), address("10.0.0.2")).unwrap();
@@ -136,8 +143,14 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_network_and_both_forms_of_an_ipv4_address_count_as_one() {
-        assert_eq!(network(address("2001:db8:1:2:3::4")), network(address("2001:db8:1:2:ffff::1")));
-        assert_ne!(network(address("2001:db8:1:2::1")), network(address("2001:db8:1:3::1")));
+        assert_eq!(
+            network(address("2001:db8:1:2:3::4")),
+            network(address("2001:db8:1:2:ffff::1"))
+        );
+        assert_ne!(
+            network(address("2001:db8:1:2::1")),
+            network(address("2001:db8:1:3::1"))
+        );
         assert_eq!(network(address("::ffff:10.0.0.1")), address("10.0.0.1"));
     }
 }

@@ -1,4 +1,5 @@
 use std::{
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -138,6 +139,30 @@ pub(super) const PASSWORD_ITERATIONS: Variable = Variable {
     description: "How often hashing a password passes over its memory (argon2id).",
 };
 
+pub(super) const TRIES_PER_ACCOUNT: Variable = Variable {
+    name: "ULTRA_AUTH_TRIES_PER_ACCOUNT",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Number(1, 1_000_000),
+    default: Default::Value("10"),
+    production: Production::AsElsewhere,
+    example: "10",
+    description: "How many passwords can be tried on one account at once; after that one every 30 seconds. Each \
+                  replica counts for itself.",
+};
+
+pub(super) const TRIES_PER_ADDRESS: Variable = Variable {
+    name: "ULTRA_AUTH_TRIES_PER_ADDRESS",
+    concern: "auth",
+    secret: false,
+    shape: Shape::Number(1, 1_000_000),
+    default: Default::Value("100"),
+    production: Production::AsElsewhere,
+    example: "100",
+    description: "How many logins, registrations and refreshes one address can try at once. The tries come back in \
+                  the time in which an account's do. An IPv6 network of 64 bits is one address.",
+};
+
 const NAME_OR_URL: Shape = Shape::Pattern(r"^[\x21-\x7e]{1,255}$");
 
 /// The least that OWASP recommends for argon2id.
@@ -167,6 +192,10 @@ pub struct Auth {
     pub first_admin: Option<FirstAdmin>,
     /// `ULTRA_AUTH_PASSWORD_MEMORY` and `ULTRA_AUTH_PASSWORD_ITERATIONS`.
     pub password_hashing: PasswordHashing,
+    /// `ULTRA_AUTH_TRIES_PER_ACCOUNT`.
+    pub tries_per_account: NonZeroU32,
+    /// `ULTRA_AUTH_TRIES_PER_ADDRESS`.
+    pub tries_per_address: NonZeroU32,
 }
 
 /// Who may make an account.
@@ -229,6 +258,8 @@ impl Auth {
         let jwt_keys_dir = read_keys_dir(source, data_dir);
         let first_admin = FirstAdmin::read(source);
         let password_hashing = PasswordHashing::read(source);
+        let tries_per_account = source.number(&TRIES_PER_ACCOUNT).and_then(NonZeroU32::new);
+        let tries_per_address = source.number(&TRIES_PER_ADDRESS).and_then(NonZeroU32::new);
         Some(Self {
             anonymous: anonymous?,
             registration: registration?,
@@ -239,6 +270,8 @@ impl Auth {
             jwt_keys_dir: jwt_keys_dir?,
             first_admin,
             password_hashing: password_hashing?,
+            tries_per_account: tries_per_account?,
+            tries_per_address: tries_per_address?,
         })
     }
 

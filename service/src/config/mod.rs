@@ -83,6 +83,8 @@ pub const VARIABLES: &[&Variable] = &[
     &auth::ADMIN_PASSWORD,
     &auth::PASSWORD_MEMORY,
     &auth::PASSWORD_ITERATIONS,
+    &auth::TRIES_PER_ACCOUNT,
+    &auth::TRIES_PER_ADDRESS,
     &secrets::MASTER_KEY,
     &providers::OPENAI_API_KEY,
     &providers::OPENAI_BASE_URL,

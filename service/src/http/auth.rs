@@ -12,7 +12,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::{
-    Api, Problem, authentication::LoggedIn, body::JsonBody, client_address::ClientAddress, problem::ProblemBody,
+    Api, Problem, authentication::LoggedIn, body::JsonBody, client_address::ClientAddress,
+    problem::ProblemBody,
 };
 use crate::{
     auth::{self, AccountError, TokenPair},
@@ -99,7 +100,10 @@ pub(super) struct AccountBody {
     #[schema(value_type = String, format = DateTime)]
     created_at: OffsetDateTime,
     /// Since when it is shut out, if it is.
-    #[serde(with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>, format = DateTime)]
     disabled_at: Option<OffsetDateTime>,
 }
@@ -219,7 +223,10 @@ pub(super) async fn refresh(
     ClientAddress(address): ClientAddress,
     JsonBody(Refresh { refresh_token }): JsonBody<Refresh>,
 ) -> Result<impl IntoResponse, Problem> {
-    let pair = api.accounts.refresh(refresh_token.expose_secret(), address).await?;
+    let pair = api
+        .accounts
+        .refresh(refresh_token.expose_secret(), address)
+        .await?;
     Ok((NO_STORE, Json(Tokens::from(pair))))
 }
 
@@ -314,22 +321,27 @@ pub(super) async fn erase(
 )]
 pub(super) async fn jwks(State(api): State<Api>) -> impl IntoResponse {
     const CACHE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=60")];
-    (CACHE, Json(api.tokens.jwks()))
+    (CACHE, Json(api.tokens.jwks(OffsetDateTime::now_utc())))
 }
 
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let detail = sentence(&error.to_string());
         match error {
-            AccountError::Throttled(throttled) => Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail)
-                .retry_after(throttled.retry_after.as_secs()),
+            AccountError::Throttled(throttled) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail)
+                    .retry_after(throttled.retry_after.as_secs())
+            }
             AccountError::WrongCredentials => {
                 Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", detail).challenge(FORM.to_owned())
             }
             AccountError::InvalidRefreshToken => {
-                Self::new(StatusCode::UNAUTHORIZED, "invalid-refresh-token", detail).challenge(FORM.to_owned())
+                Self::new(StatusCode::UNAUTHORIZED, "invalid-refresh-token", detail)
+                    .challenge(FORM.to_owned())
             }
-            AccountError::RegistrationClosed => Self::new(StatusCode::FORBIDDEN, "registration-closed", detail),
+            AccountError::RegistrationClosed => {
+                Self::new(StatusCode::FORBIDDEN, "registration-closed", detail)
+            }
             AccountError::InvalidInvite => Self::new(StatusCode::FORBIDDEN, "invalid-invite", detail),
             AccountError::NoSuchUser => Self::not_found(detail),
             AccountError::OwnRights => Self::new(StatusCode::CONFLICT, "own-rights", detail),

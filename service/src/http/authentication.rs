@@ -102,10 +102,10 @@ impl From<Denied> for Problem {
             Denied::Unauthenticated => {
                 Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).challenge(REALM.to_owned())
             }
-            Denied::Scope(scope) => Self::new(StatusCode::FORBIDDEN, "insufficient-scope", detail)
-                .challenge(format!("{REALM}, error=\"insufficient_scope\", scope=\"{scope}\"")),
+            Denied::Scope(scope) => Self::new(StatusCode::FORBIDDEN, "insufficient-scope", detail).challenge(
+                format!("{REALM}, error=\"insufficient_scope\", scope=\"{scope}\""),
+            ),
             Denied::KeyRefused | Denied::NotAdmin => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
         }
     }
 }
-

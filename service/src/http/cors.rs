@@ -22,7 +22,13 @@ pub(super) fn layer(cors: Option<&Cors>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(*credentials)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

@@ -127,10 +127,16 @@ impl KeyRequest {
             return Err(invalid("/name", detail));
         }
         if scopes.is_empty() {
-            return Err(invalid("/scopes", "a key without a scope could do nothing".to_owned()));
+            return Err(invalid(
+                "/scopes",
+                "a key without a scope could do nothing".to_owned(),
+            ));
         }
         if expires_at.is_some_and(|end| end <= now) {
-            return Err(invalid("/expires_at", "the key would have ended already".to_owned()));
+            return Err(invalid(
+                "/expires_at",
+                "the key would have ended already".to_owned(),
+            ));
         }
         Ok(NewKey {
             name,
@@ -164,7 +170,11 @@ pub(super) async fn create(
         key: token.secret().expose_secret().to_owned(),
         about: record.into(),
     };
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)))
+    Ok((
+        StatusCode::CREATED,
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(body),
+    ))
 }
 
 /// List one's API keys, those that were revoked included.
@@ -202,7 +212,11 @@ pub(super) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     let missing = || Problem::not_found("There is no API key of this id.");
     let id: ApiKeyId = id.parse().map_err(|_| missing())?;
-    if api.keys.revoke(caller.user, id, OffsetDateTime::now_utc()).await? {
+    if api
+        .keys
+        .revoke(caller.user, id, OffsetDateTime::now_utc())
+        .await?
+    {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(missing())

@@ -54,8 +54,8 @@ pub struct Api {
     pub keys: Arc<ApiKeys>,
     /// The keys that access tokens are verified with.
     pub tokens: Arc<Tokens>,
-    /// The keys of the models' providers.
-    pub provider_keys: Arc<ProviderKeys>,
+    /// The keys of the models' providers, where there is a master key.
+    pub provider_keys: Option<Arc<ProviderKeys>>,
     /// What is read as it lies there: the audit log.
     pub store: Arc<dyn Store>,
     /// What is known of the service's state.

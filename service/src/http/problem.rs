@@ -221,7 +221,10 @@ impl From<analyses::Error> for Problem {
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
-        Self::bad_request("malformed-query", format!("The query cannot be read: {}.", rejection.body_text()))
+        Self::bad_request(
+            "malformed-query",
+            format!("The query cannot be read: {}.", rejection.body_text()),
+        )
     }
 }
 

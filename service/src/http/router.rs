@@ -13,8 +13,8 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, Problem, admin, analyses, auth, authentication, context, cors, docs, drain, gate::Gate, health, keys, models,
-    openai, page, problem, security_headers,
+    Api, Problem, admin, analyses, auth, authentication, context, cors, docs, drain, gate::Gate, health,
+    keys, models, openai, page, problem, security_headers,
 };
 use crate::{auth::Access, domain::Scope};
 

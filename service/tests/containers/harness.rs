@@ -1,6 +1,7 @@
 //! A running service, and how tests talk to it.
 
 use std::{
+    any::Any,
     fmt::Debug,
     io::Write as _,
     time::{Duration, Instant},
@@ -23,6 +24,7 @@ pub(crate) struct Service {
     pub(crate) running: JoinHandle<std::io::Result<()>>,
     shutdown: Option<oneshot::Sender<()>>,
     _files: (TempDir, Option<NamedTempFile>),
+    _kept: Option<Box<dyn Any + Send>>,
 }
 
 impl Service {
@@ -69,6 +71,7 @@ impl Service {
             running,
             shutdown: Some(shutdown),
             _files: (folder, file),
+            _kept: None,
         };
         until("the service is ready", async || {
             let status = service
@@ -84,6 +87,14 @@ impl Service {
         })
         .await;
         service
+    }
+
+    /// The same service, with something that lives as long.
+    pub(crate) fn keeping(self, kept: impl Any + Send) -> Self {
+        Self {
+            _kept: Some(Box::new(kept)),
+            ..self
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {

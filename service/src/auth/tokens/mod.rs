@@ -107,6 +107,11 @@ impl Tokens {
         mint(key, ACCESS_TYPE, issuer, audience, grant, *access_ttl, now)
     }
 
+    /// The public keys that verify at this moment.
+    pub fn jwks(&self, now: OffsetDateTime) -> crate::auth::Jwks {
+        self.ring.current().jwks(now)
+    }
+
     /// Whose token it is, if it is one of ours and good at this moment.
     ///
     /// A token that passed is remembered, so that its signature is checked once; whatever depends on the time is looked

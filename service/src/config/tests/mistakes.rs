@@ -127,6 +127,8 @@ const ALL: &[Mistakes] = &[
     ),
     of("ULTRA_AUTH_PASSWORD_MEMORY", &["19MiB"]),
     of("ULTRA_AUTH_PASSWORD_ITERATIONS", &["two"]),
+    of("ULTRA_AUTH_TRIES_PER_ACCOUNT", &["ten"]),
+    of("ULTRA_AUTH_TRIES_PER_ADDRESS", &["-1"]),
     contradicts(
         "ULTRA_MASTER_KEY",
         &[

@@ -49,7 +49,8 @@ pub(in crate::http) struct InviteBody {
 }
 
 fn user_id(text: &str) -> Result<UserId, Problem> {
-    text.parse().map_err(|_| Problem::not_found("There is no such user."))
+    text.parse()
+        .map_err(|_| Problem::not_found("There is no such user."))
 }
 
 /// List the users.
@@ -146,5 +147,9 @@ pub(in crate::http) async fn invite(
         invite: token.secret().expose_secret().to_owned(),
         expires_at,
     };
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)))
+    Ok((
+        StatusCode::CREATED,
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(body),
+    ))
 }

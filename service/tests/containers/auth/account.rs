@@ -4,17 +4,26 @@ use super::people::{PASSWORD, problem, service};
 use crate::harness::{QUESTION, Service};
 
 async fn ask(service: &Service, token: &str) -> Value {
-    let request = service.post("/api/v1/analyses", &json!({"prompt": QUESTION})).bearer_auth(token);
+    let request = service
+        .post("/api/v1/analyses", &json!({"prompt": QUESTION}))
+        .bearer_auth(token);
     request.send().await.unwrap().json().await.unwrap()
 }
 
 #[tokio::test]
 async fn analyses_and_remembered_answers_are_their_accounts_alone() {
     let service = service().await;
-    let (ada, grace) = (service.user("ada@example.com").await, service.user("grace@example.com").await);
+    let (ada, grace) = (
+        service.user("ada@example.com").await,
+        service.user("grace@example.com").await,
+    );
     let hers = ask(&service, &ada.access).await;
     assert_eq!(ask(&service, &ada.access).await["cached"], true);
-    assert_eq!(ask(&service, &grace.access).await["cached"], false, "an answer crosses accounts");
+    assert_eq!(
+        ask(&service, &grace.access).await["cached"],
+        false,
+        "an answer crosses accounts"
+    );
 
     let path = format!("/api/v1/analyses/{}", hers["id"].as_str().unwrap());
     let read = |token: &str| service.get(&path).bearer_auth(token);
@@ -34,7 +43,10 @@ async fn an_erased_account_leaves_nothing_that_works() {
         let request = service.post("/api/v1/auth/me/erasure", &json!({"password": password}));
         request.bearer_auth(&ada.access)
     };
-    assert_eq!(problem(erase("a wrong password")).await, (401, "wrong-credentials".to_owned()));
+    assert_eq!(
+        problem(erase("a wrong password")).await,
+        (401, "wrong-credentials".to_owned())
+    );
     assert_eq!(erase(PASSWORD).send().await.unwrap().status(), 204);
 
     crate::harness::until("nothing of the account works", async || {

@@ -6,11 +6,20 @@ use crate::harness::Service;
 
 impl Service {
     fn as_admin(&self, token: &str, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}/api/v1/admin/{path}", self.url)).bearer_auth(token)
+        self.client
+            .request(method, format!("{}/api/v1/admin/{path}", self.url))
+            .bearer_auth(token)
     }
 
     async fn users(&self, token: &str) -> Vec<Value> {
-        let body: Value = self.as_admin(token, Method::GET, "users").send().await.unwrap().json().await.unwrap();
+        let body: Value = self
+            .as_admin(token, Method::GET, "users")
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         body["users"].as_array().unwrap().clone()
     }
 }
@@ -30,18 +39,42 @@ async fn an_admin_makes_another_and_the_log_says_who_did() {
         id_of(&service, &admin.access, "ada@example.com").await,
         id_of(&service, &admin.access, "admin@example.com").await,
     );
-    assert_eq!(problem(service.as_admin(&ada.access, Method::GET, "users")).await, (403, "forbidden".to_owned()));
+    assert_eq!(
+        problem(service.as_admin(&ada.access, Method::GET, "users")).await,
+        (403, "forbidden".to_owned())
+    );
     let change = service.as_admin(&admin.access, Method::PATCH, &format!("users/{ada_id}"));
-    let changed: Value = change.json(&json!({"role": "admin"})).send().await.unwrap().json().await.unwrap();
+    let changed: Value = change
+        .json(&json!({"role": "admin"}))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(changed["role"], "admin");
-    assert_eq!(service.me(&ada.access).await, 401, "the token with the old role still works");
+    assert_eq!(
+        service.me(&ada.access).await,
+        401,
+        "the token with the old role still works"
+    );
     let ada = service.login("ada@example.com").await;
     assert_eq!(service.users(&ada.access).await.len(), 2);
 
-    let log: Value = service.as_admin(&ada.access, Method::GET, "audit?limit=1").send().await.unwrap().json().await.unwrap();
+    let log: Value = service
+        .as_admin(&ada.access, Method::GET, "audit?limit=1")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let entry = &log["entries"][0];
     assert_eq!(entry["action"], "user.role_changed", "{log}");
-    assert_eq!((&entry["actor"], &entry["subject"]), (&json!(admin_id), &json!(ada_id)));
+    assert_eq!(
+        (&entry["actor"], &entry["subject"]),
+        (&json!(admin_id), &json!(ada_id))
+    );
     assert_eq!(entry["detail"], json!({"role": "admin"}));
     let next = log["next"].as_str().unwrap();
     let before: Value = service
@@ -52,9 +85,17 @@ async fn an_admin_makes_another_and_the_log_says_who_did() {
         .json()
         .await
         .unwrap();
-    let actions: Vec<_> = before["entries"].as_array().unwrap().iter().map(|entry| entry["action"].clone()).collect();
+    let actions: Vec<_> = before["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].clone())
+        .collect();
     assert_eq!(actions, ["user.registered", "user.created"]);
-    assert!(!before.to_string().contains("example.com"), "the log names people: {before}");
+    assert!(
+        !before.to_string().contains("example.com"),
+        "the log names people: {before}"
+    );
 }
 
 #[tokio::test]
@@ -83,8 +124,12 @@ async fn admins_cannot_take_their_own_rights() {
     let id = id_of(&service, &admin.access, "admin@example.com").await;
     let path = format!("users/{id}");
     for request in [
-        service.as_admin(&admin.access, Method::PATCH, &path).json(&json!({"role": "user"})),
-        service.as_admin(&admin.access, Method::PATCH, &path).json(&json!({"disabled": true})),
+        service
+            .as_admin(&admin.access, Method::PATCH, &path)
+            .json(&json!({"role": "user"})),
+        service
+            .as_admin(&admin.access, Method::PATCH, &path)
+            .json(&json!({"disabled": true})),
         service.as_admin(&admin.access, Method::DELETE, &path),
     ] {
         assert_eq!(problem(request).await, (409, "own-rights".to_owned()));
@@ -102,12 +147,29 @@ async fn an_invitation_admits_one() {
         }
         service.post("/api/v1/auth/register", &body)
     };
-    assert_eq!(problem(register("ada@example.com", Value::Null)).await, (403, "invalid-invite".to_owned()));
-    let made = service.as_admin(&admin.access, Method::POST, "invites").send().await.unwrap();
+    assert_eq!(
+        problem(register("ada@example.com", Value::Null)).await,
+        (403, "invalid-invite".to_owned())
+    );
+    let made = service
+        .as_admin(&admin.access, Method::POST, "invites")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(made.status(), 201);
     let invite = made.json::<Value>().await.unwrap()["invite"].clone();
-    assert_eq!(register("ada@example.com", invite.clone()).send().await.unwrap().status(), 202);
-    assert_eq!(problem(register("grace@example.com", invite)).await, (403, "invalid-invite".to_owned()));
+    assert_eq!(
+        register("ada@example.com", invite.clone())
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        202
+    );
+    assert_eq!(
+        problem(register("grace@example.com", invite)).await,
+        (403, "invalid-invite".to_owned())
+    );
     service.login("ada@example.com").await;
 }
 
@@ -126,9 +188,15 @@ async fn providers_keys_are_stored_and_never_shown() {
     let service = service_with(&[("ULTRA_MASTER_KEY", &master)]).await;
     let admin = service.admin().await;
     let path = "provider-keys/openai";
-    let put = service.as_admin(&admin.access, Method::PUT, path).json(&json!({"key": CANARY}));
+    let put = service
+        .as_admin(&admin.access, Method::PUT, path)
+        .json(&json!({"key": CANARY}));
     assert_eq!(put.send().await.unwrap().status(), 204);
-    let listed = service.as_admin(&admin.access, Method::GET, "provider-keys").send().await.unwrap();
+    let listed = service
+        .as_admin(&admin.access, Method::GET, "provider-keys")
+        .send()
+        .await
+        .unwrap();
     let listed = listed.text().await.unwrap();
     assert!(listed.contains("openai") && !listed.contains(CANARY), "{listed}");
     let delete = || service.as_admin(&admin.access, Method::DELETE, path);
@@ -140,6 +208,8 @@ async fn providers_keys_are_stored_and_never_shown() {
 async fn without_a_master_key_no_providers_key_is_stored() {
     let service = service().await;
     let admin = service.admin().await;
-    let put = service.as_admin(&admin.access, Method::PUT, "provider-keys/openai").json(&json!({"key": "sk-1"}));
+    let put = service
+        .as_admin(&admin.access, Method::PUT, "provider-keys/openai")
+        .json(&json!({"key": "sk-1"}));
     assert_eq!(problem(put).await, (409, "no-master-key".to_owned()));
 }

@@ -14,7 +14,12 @@ async fn asks(service: &Service, authorization: Option<&str>) -> u16 {
 #[tokio::test]
 async fn development_admits_who_brings_nothing_or_something_foreign_and_refuses_what_claims_to_be_ours() {
     let service = Service::alone().await;
-    for admitted in [None, Some("Bearer sk-proj-123"), Some("Basic dXNlcjpwYXNz"), Some("Bearer none")] {
+    for admitted in [
+        None,
+        Some("Bearer sk-proj-123"),
+        Some("Basic dXNlcjpwYXNz"),
+        Some("Bearer none"),
+    ] {
         assert_eq!(asks(&service, admitted).await, 200, "{admitted:?}");
     }
     let key = format!("Bearer uk_{}", "a".repeat(40));
@@ -27,9 +32,17 @@ async fn development_admits_who_brings_nothing_or_something_foreign_and_refuses_
         assert_eq!(asks(&service, Some(refused)).await, 401, "{refused}");
     }
     let body = json!({"model": "ultra", "messages": [{"role": "user", "content": QUESTION}]});
-    let refused = service.post("/v1/chat/completions", &body).bearer_auth("uk_wrong").send().await.unwrap();
+    let refused = service
+        .post("/v1/chat/completions", &body)
+        .bearer_auth("uk_wrong")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(refused.status(), 401);
-    assert_eq!(refused.json::<serde_json::Value>().await.unwrap()["error"]["code"], "invalid_credential");
+    assert_eq!(
+        refused.json::<serde_json::Value>().await.unwrap()["error"]["code"],
+        "invalid_credential"
+    );
 }
 
 #[tokio::test]

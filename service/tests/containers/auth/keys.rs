@@ -8,7 +8,9 @@ use crate::harness::until;
 async fn a_key_works_until_it_is_revoked_and_is_shown_once() {
     let service = service().await;
     let user = service.user("ada@example.com").await;
-    let (id, key) = service.new_key(&user.access, &json!({"name": "nightly reports"})).await;
+    let (id, key) = service
+        .new_key(&user.access, &json!({"name": "nightly reports"}))
+        .await;
     assert_eq!(service.asks(&key).await, 200);
 
     let listed = until("the use of the key is written down", async || {
@@ -25,7 +27,12 @@ async fn a_key_works_until_it_is_revoked_and_is_shown_once() {
     assert_eq!(listed["keys"][0]["scopes"], json!(["inference", "history"]));
     assert!(key.starts_with(listed["keys"][0]["prefix"].as_str().unwrap()));
 
-    let delete = || service.client.delete(format!("{}/api/v1/keys/{id}", service.url)).bearer_auth(&user.access);
+    let delete = || {
+        service
+            .client
+            .delete(format!("{}/api/v1/keys/{id}", service.url))
+            .bearer_auth(&user.access)
+    };
     assert_eq!(delete().send().await.unwrap().status(), 204);
     assert_eq!(service.asks(&key).await, 401);
     assert_eq!(problem(delete()).await, (404, "not-found".to_owned()));
@@ -35,8 +42,12 @@ async fn a_key_works_until_it_is_revoked_and_is_shown_once() {
 async fn a_key_ends_when_it_was_to() {
     let service = service().await;
     let user = service.user("ada@example.com").await;
-    let end = (OffsetDateTime::now_utc() + Duration::seconds(2)).format(&Rfc3339).unwrap();
-    let (_, key) = service.new_key(&user.access, &json!({"name": "short", "expires_at": end})).await;
+    let end = (OffsetDateTime::now_utc() + Duration::seconds(2))
+        .format(&Rfc3339)
+        .unwrap();
+    let (_, key) = service
+        .new_key(&user.access, &json!({"name": "short", "expires_at": end}))
+        .await;
     assert_eq!(service.asks(&key).await, 200);
     until("the key has ended", async || match service.asks(&key).await {
         401 => Ok(()),
@@ -48,12 +59,20 @@ async fn a_key_ends_when_it_was_to() {
 #[tokio::test]
 async fn a_key_is_its_owners_alone() {
     let service = service().await;
-    let (ada, grace) = (service.user("ada@example.com").await, service.user("grace@example.com").await);
+    let (ada, grace) = (
+        service.user("ada@example.com").await,
+        service.user("grace@example.com").await,
+    );
     let (id, key) = service.new_key(&ada.access, &json!({"name": "adas"})).await;
     let delete = service.client.delete(format!("{}/api/v1/keys/{id}", service.url));
     assert_eq!(problem(delete.bearer_auth(&grace.access)).await.0, 404);
     assert_eq!(service.asks(&key).await, 200);
-    let keys = service.get("/api/v1/keys").bearer_auth(&grace.access).send().await.unwrap();
+    let keys = service
+        .get("/api/v1/keys")
+        .bearer_auth(&grace.access)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(keys.json::<Value>().await.unwrap(), json!({"keys": []}));
 }
 
@@ -66,7 +85,10 @@ async fn a_key_that_makes_no_sense_is_refused() {
         (json!({"name": "a".repeat(101)}), "/name"),
         (json!({"name": "a", "scopes": []}), "/scopes"),
         (json!({"name": "a", "scopes": ["root"]}), "/scopes/0"),
-        (json!({"name": "a", "expires_at": "2020-01-01T00:00:00Z"}), "/expires_at"),
+        (
+            json!({"name": "a", "expires_at": "2020-01-01T00:00:00Z"}),
+            "/expires_at",
+        ),
     ] {
         let request = service.post("/api/v1/keys", &body).bearer_auth(&user.access);
         let response = request.send().await.unwrap();

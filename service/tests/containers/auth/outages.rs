@@ -27,15 +27,35 @@ async fn a_lost_database_refuses_nobody_who_is_known_and_blames_itself_for_the_r
 
     stack.postgres().stop().await.unwrap();
     service.dependency_is("database", "down").await;
-    assert_eq!(service.asks(&user.access).await, 200, "a signed token needs no database");
-    assert_eq!(service.asks(&used).await, 200, "a key that was seen a moment ago is known");
+    assert_eq!(
+        service.asks(&user.access).await,
+        200,
+        "a signed token needs no database"
+    );
+    assert_eq!(
+        service.asks(&used).await,
+        200,
+        "a key that was seen a moment ago is known"
+    );
     let unavailable = (503, "store-unavailable".to_owned());
-    let ask = service.post("/api/v1/analyses", &json!({"prompt": "?"})).bearer_auth(&unused);
-    assert_eq!(problem(ask).await, unavailable, "a key that may be valid is not refused as invalid");
+    let ask = service
+        .post("/api/v1/analyses", &json!({"prompt": "?"}))
+        .bearer_auth(&unused);
+    assert_eq!(
+        problem(ask).await,
+        unavailable,
+        "a key that may be valid is not refused as invalid"
+    );
     let login = json!({"email": "ada@example.com", "password": PASSWORD});
-    assert_eq!(problem(service.post("/api/v1/auth/login", &login)).await, unavailable);
+    assert_eq!(
+        problem(service.post("/api/v1/auth/login", &login)).await,
+        unavailable
+    );
     let refresh = json!({"refresh_token": user.refresh});
-    assert_eq!(problem(service.post("/api/v1/auth/refresh", &refresh)).await, unavailable);
+    assert_eq!(
+        problem(service.post("/api/v1/auth/refresh", &refresh)).await,
+        unavailable
+    );
 
     stack.postgres().start().await.unwrap();
     service.dependency_is("database", "up").await;

@@ -32,7 +32,10 @@ pub(crate) async fn service_with(vars: &[(&str, &str)]) -> Service {
     let all: Vec<_> = CHEAP
         .iter()
         .chain(&ADMIN)
-        .chain(open.iter().filter(|(name, _)| vars.iter().all(|(set, _)| set != name)))
+        .chain(
+            open.iter()
+                .filter(|(name, _)| vars.iter().all(|(set, _)| set != name)),
+        )
         .chain(vars)
         .copied()
         .collect();
@@ -99,7 +102,12 @@ impl Service {
 
     /// The status that this credential gets from a route that needs an account.
     pub(crate) async fn me(&self, token: &str) -> u16 {
-        let response = self.get("/api/v1/auth/me").bearer_auth(token).send().await.unwrap();
+        let response = self
+            .get("/api/v1/auth/me")
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
         response.status().as_u16()
     }
 
@@ -133,6 +141,12 @@ pub(crate) async fn problem(request: RequestBuilder) -> (u16, String) {
     let challenged = response.headers().contains_key("www-authenticate");
     assert_eq!(status == 401, challenged && status != 403, "{status}");
     let body = json_of(&response.text().await.unwrap());
-    let kind = body["type"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let kind = body["type"]
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
     (status, kind)
 }

@@ -45,7 +45,9 @@ async fn what_one_replica_revokes_every_other_refuses_within_a_second() {
     let (one, other) = replicas().await;
     let logged_out = one.user("ada@example.com").await;
     assert_eq!(other.me(&logged_out.access).await, 200);
-    let logout = one.post("/api/v1/auth/logout", &json!(null)).bearer_auth(&logged_out.access);
+    let logout = one
+        .post("/api/v1/auth/logout", &json!(null))
+        .bearer_auth(&logged_out.access);
     assert_eq!(logout.send().await.unwrap().status(), 204);
     let took = until_refused(async || other.me(&logged_out.access).await).await;
     assert!(took < SECOND, "a logout took {took:?}");
@@ -53,7 +55,10 @@ async fn what_one_replica_revokes_every_other_refuses_within_a_second() {
     let changed = one.login("ada@example.com").await;
     assert_eq!(other.me(&changed.access).await, 200);
     let body = json!({"current_password": PASSWORD, "new_password": "another long password"});
-    let change = one.client.put(format!("{}/api/v1/auth/password", one.url)).bearer_auth(&changed.access);
+    let change = one
+        .client
+        .put(format!("{}/api/v1/auth/password", one.url))
+        .bearer_auth(&changed.access);
     assert_eq!(change.json(&body).send().await.unwrap().status(), 204);
     let took = until_refused(async || other.me(&changed.access).await).await;
     assert!(took < SECOND, "a new password took {took:?}");
@@ -62,7 +67,10 @@ async fn what_one_replica_revokes_every_other_refuses_within_a_second() {
     let again = Tokens::of(&again.json().await.unwrap());
     let (id, key) = one.new_key(&again.access, &json!({"name": "key"})).await;
     assert_eq!(other.asks(&key).await, 200);
-    let delete = one.client.delete(format!("{}/api/v1/keys/{id}", one.url)).bearer_auth(&again.access);
+    let delete = one
+        .client
+        .delete(format!("{}/api/v1/keys/{id}", one.url))
+        .bearer_auth(&again.access);
     assert_eq!(delete.send().await.unwrap().status(), 204);
     let took = until_refused(async || other.asks(&key).await).await;
     assert!(took < SECOND, "a key's revocation took {took:?}");

@@ -37,19 +37,32 @@ impl Route {
 }
 
 async fn routes(service: &Service) -> Vec<Route> {
-    let document: Value = service.get("/openapi.json").send().await.unwrap().json().await.unwrap();
+    let document: Value = service
+        .get("/openapi.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            let security = operation["security"].as_array().unwrap_or_else(|| {
-                panic!("{method} {path} does not say whether it is public")
-            });
+            let security = operation["security"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{method} {path} does not say whether it is public"));
             let scopes = security.first().and_then(|scheme| scheme["bearer"].as_array());
             routes.push(Route {
                 method: method.to_uppercase().parse().unwrap(),
-                path: path.replace("{id}", "01936b2e-7c1a-7cc3-9d5b-0f3a5c1e8a42").replace("{provider}", "openai"),
+                path: path
+                    .replace("{id}", "01936b2e-7c1a-7cc3-9d5b-0f3a5c1e8a42")
+                    .replace("{provider}", "openai"),
                 public: security.is_empty(),
-                scopes: scopes.into_iter().flatten().map(|scope| scope.as_str().unwrap().to_owned()).collect(),
+                scopes: scopes
+                    .into_iter()
+                    .flatten()
+                    .map(|scope| scope.as_str().unwrap().to_owned())
+                    .collect(),
             });
         }
     }
@@ -71,7 +84,10 @@ async fn ask(service: &Service, route: &Route, token: Option<&str>) -> (u16, Opt
             .get(name)
             .map(|value| value.to_str().unwrap().to_owned())
     };
-    let (challenge, kind) = (header("www-authenticate"), header("content-type").unwrap_or_default());
+    let (challenge, kind) = (
+        header("www-authenticate"),
+        header("content-type").unwrap_or_default(),
+    );
     let expected = if route.path.starts_with("/v1/") {
         "application/json"
     } else {
@@ -88,9 +104,17 @@ async fn ask(service: &Service, route: &Route, token: Option<&str>) -> (u16, Opt
 async fn only_what_is_declared_public_answers_to_a_stranger() {
     let service = service().await;
     let user = service.user("ada@example.com").await;
-    let (id, revoked) = service.new_key(&user.access, &json!({"name": "gone", "scopes": ["inference", "history", "admin"]})).await;
+    let (id, revoked) = service
+        .new_key(
+            &user.access,
+            &json!({"name": "gone", "scopes": ["inference", "history", "admin"]}),
+        )
+        .await;
     let delete = service.client.delete(format!("{}/api/v1/keys/{id}", service.url));
-    assert_eq!(delete.bearer_auth(&user.access).send().await.unwrap().status(), 204);
+    assert_eq!(
+        delete.bearer_auth(&user.access).send().await.unwrap().status(),
+        204
+    );
 
     // Another service's token has the same shape, and is signed by another key.
     let other = super::people::service().await;
@@ -111,20 +135,29 @@ async fn only_what_is_declared_public_answers_to_a_stranger() {
     let mut public = Vec::new();
     for route in routes(&service).await {
         if route.public {
-            public.push(format!(
-                "{} {}",
-                route.method.as_str().to_lowercase(),
-                route.path
-            ));
+            public.push(format!("{} {}", route.method.as_str().to_lowercase(), route.path));
             let (status, ..) = ask(&service, &route, None).await;
-            assert!(!matches!(status, 401 | 403 | 404 | 405), "{}: {status}", route.name());
+            assert!(
+                !matches!(status, 401 | 403 | 404 | 405),
+                "{}: {status}",
+                route.name()
+            );
             continue;
         }
         for (who, token, challenge) in &strangers {
             let (status, challenged, body) = ask(&service, &route, *token).await;
             assert_eq!(status, 401, "{} with {who}: {body}", route.name());
-            assert_eq!(challenged.as_deref(), Some(*challenge), "{} with {who}", route.name());
-            assert!(token.is_none_or(|token| !body.contains(token)), "{} shows {who}", route.name());
+            assert_eq!(
+                challenged.as_deref(),
+                Some(*challenge),
+                "{} with {who}",
+                route.name()
+            );
+            assert!(
+                token.is_none_or(|token| !body.contains(token)),
+                "{} shows {who}",
+                route.name()
+            );
         }
     }
     public.sort();
@@ -149,8 +182,12 @@ async fn a_key_reaches_as_far_as_its_scopes_and_a_user_as_far_as_their_role() {
     let key = |scopes: Value| json!({"name": "key", "scopes": scopes});
     let (_, inference) = service.new_key(&admin.access, &key(json!(["inference"]))).await;
     let (_, history) = service.new_key(&admin.access, &key(json!(["history"]))).await;
-    let (_, everything) = service.new_key(&admin.access, &key(json!(["inference", "history", "admin"]))).await;
-    let (_, users) = service.new_key(&user.access, &key(json!(["inference", "history", "admin"]))).await;
+    let (_, everything) = service
+        .new_key(&admin.access, &key(json!(["inference", "history", "admin"])))
+        .await;
+    let (_, users) = service
+        .new_key(&user.access, &key(json!(["inference", "history", "admin"])))
+        .await;
 
     for route in routes(&service).await.into_iter().filter(|route| !route.public) {
         let needs = |scope: &str| route.scopes.iter().any(|needed| needed == scope);
@@ -170,7 +207,12 @@ async fn a_key_reaches_as_far_as_its_scopes_and_a_user_as_far_as_their_role() {
         }
         for (who, token, allowed) in expected {
             let (status, challenge, body) = ask(&service, &route, Some(token)).await;
-            assert_eq!(status != 403, allowed, "{} with {who}: {status} {body}", route.name());
+            assert_eq!(
+                status != 403,
+                allowed,
+                "{} with {who}: {status} {body}",
+                route.name()
+            );
             assert_ne!(status, 401, "{} with {who}: {body}", route.name());
             assert!(status < 500, "{} with {who}: {status} {body}", route.name());
             if let (403, Some(challenge)) = (status, challenge) {
@@ -195,7 +237,11 @@ async fn test_tokens_open_the_testing_profile_and_no_other() {
     }
     let development = service_with(&[("ULTRA_PROFILE", "development")]).await;
     assert_eq!(development.me(&token).await, 401);
-    assert_eq!(development.asks(&token).await, 401, "an invalid credential is not nobody's");
+    assert_eq!(
+        development.asks(&token).await,
+        401,
+        "an invalid credential is not nobody's"
+    );
 }
 
 /// The production profile, on a Postgres of its own.

@@ -1,3 +1,10 @@
+//! The command line: one file for each group of subcommands.
+
+mod keys;
+mod secrets;
+mod token;
+mod users;
+
 use std::{
     io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -42,6 +49,17 @@ enum Command {
     /// What can be configured.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Accounts of people.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// The keys that sign access tokens.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// The providers' keys in the store, and the master key that they are encrypted under.
+    #[command(subcommand)]
+    Secrets(secrets::Command),
+    /// Mint a token for tests, which only the testing profile accepts.
+    Token(token::Arguments),
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -76,6 +94,10 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Config(command) => configuration(command),
         Command::Serve => configured(serve),
         Command::Healthcheck => configured(healthcheck),
+        Command::Users(command) => configured(async |config| users::run(command, config).await),
+        Command::Keys(command) => keys::run(&command),
+        Command::Secrets(command) => configured(async |config| secrets::run(command, config).await),
+        Command::Token(arguments) => token::run(&arguments),
     };
     result.unwrap_or_else(|error| {
         complain(&format!("{error:#}"));
