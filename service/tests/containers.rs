@@ -23,6 +23,8 @@ mod health;
 mod openai;
 #[path = "containers/outages.rs"]
 mod outages;
+#[path = "containers/secrets.rs"]
+mod secrets;
 #[path = "containers/shutdown.rs"]
 mod shutdown;
 #[path = "containers/store.rs"]

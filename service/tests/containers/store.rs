@@ -1,163 +1,116 @@
-//! One contract for both stores.
+//! One contract for both stores, in a file for each concern.
 
-use std::{sync::Arc, time::Duration};
+#[path = "store/analyses.rs"]
+mod analyses;
+#[path = "store/api_keys.rs"]
+mod api_keys;
+#[path = "store/audit_log.rs"]
+mod audit_log;
+#[path = "store/erasure.rs"]
+mod erasure;
+#[path = "store/fresh.rs"]
+pub(crate) mod fresh;
+#[path = "store/invites.rs"]
+mod invites;
+#[path = "store/migrations.rs"]
+mod migrations;
+#[path = "store/provider_keys.rs"]
+mod provider_keys;
+#[path = "store/refresh_tokens.rs"]
+mod refresh_tokens;
+#[path = "store/samples.rs"]
+mod samples;
+#[path = "store/sessions.rs"]
+mod sessions;
+#[path = "store/users.rs"]
+mod users;
 
-use secrecy::SecretString;
-use tempfile::TempDir;
-use time::macros::datetime;
-use ultra_service::{
-    analyses::Analysis,
-    cache::Tier,
-    config::{Database, DatabaseTarget, Migrate},
-    domain::{AnalysisId, Prompt, Usage},
-    panel::{LeftOut, MemberAnswer, Reason, Stage, StageReport},
-    store::{self, Schema, Store},
-};
-use ultra_testenv::Stack;
+use fresh::Fresh;
 
-fn config(target: DatabaseTarget) -> Database {
-    Database {
-        target,
-        migrate: Migrate::Auto,
-        max_connections: 4,
-        acquire_timeout: Duration::from_secs(5),
-    }
-}
-
-fn analysis() -> Analysis {
-    let usage = Usage {
-        input_tokens: 12,
-        output_tokens: 34,
+/// Runs each rule of each concern against a new database of both kinds.
+macro_rules! contract {
+    ($($concern:ident { $($rule:ident,)+ })+) => {
+        mod sqlite {
+            $(mod $concern { $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $rule() {
+                    super::super::$concern::$rule(super::super::Fresh::sqlite()).await;
+                }
+            )+ })+
+        }
+        mod postgres {
+            $(mod $concern { $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $rule() {
+                    super::super::$concern::$rule(super::super::Fresh::postgres().await).await;
+                }
+            )+ })+
+        }
     };
-    Analysis {
-        id: AnalysisId::generate(),
-        created_at: datetime!(2026-02-03 04:05:06.789012 UTC),
-        prompt: Prompt::parse("Wie geht’s? 🐘 'quoted' -- ; drop table analyses").unwrap(),
-        answer: "line one\nline two".to_owned(),
-        models: vec!["mock/analyst".parse().unwrap(), "mock/analyst".parse().unwrap()],
-        synthesizer: Some("mock/editor".parse().unwrap()),
-        degraded: true,
-        truncated: true,
-        cached: true,
-        cache: Some(Tier::Redis),
-        stored: true,
-        usage,
-        duration_ms: 56,
-        left_out: vec![LeftOut {
-            stage: Stage::InitialResponse,
-            label: Some("Response B".to_owned()),
-            model: "mock/stalled".parse().unwrap(),
-            reason: Reason::Late,
-            detail: "no answer".to_owned(),
-        }],
-        stages: vec![StageReport {
-            stage: Stage::UltraSynthesis,
-            answers: vec![MemberAnswer {
-                label: None,
-                model: "mock/editor".parse().unwrap(),
-                text: "line one".to_owned(),
-                truncated: false,
-                usage,
-                duration_ms: 7,
-            }],
-        }],
+}
+
+contract! {
+    analyses {
+        the_schema_is_made_once_and_a_closed_store_is_an_outage,
+        an_analysis_reads_back_as_it_was_kept_and_keeping_it_again_changes_nothing,
+        an_analysis_is_found_by_its_own_account_only,
+        a_foreign_analysis_cannot_be_taken_by_saving_it_again,
+        an_analysis_that_ends_after_its_user_was_erased_is_refused,
     }
-}
-
-async fn fulfils_the_contract(store: Arc<dyn Store>) {
-    assert!(matches!(
-        store.schema().await.unwrap(),
-        Schema::TooOld { has: None, .. }
-    ));
-    assert_eq!(store.migrate().await.unwrap(), Schema::Fits);
-    assert_eq!(store.migrate().await.unwrap(), Schema::Fits, "migrating again");
-    assert_eq!(store.schema().await.unwrap(), Schema::Fits);
-    store.ping().await.unwrap();
-
-    let full = analysis();
-    let plain = Analysis {
-        id: AnalysisId::generate(),
-        synthesizer: None,
-        degraded: false,
-        truncated: false,
-        cached: false,
-        cache: None,
-        left_out: Vec::new(),
-        stages: Vec::new(),
-        ..analysis()
-    };
-    for analysis in [&full, &plain] {
-        assert_eq!(store.analysis(analysis.id).await.unwrap(), None);
-        store.save_analysis(analysis).await.unwrap();
-        assert_eq!(
-            store.analysis(analysis.id).await.unwrap().as_ref(),
-            Some(analysis)
-        );
+    api_keys {
+        a_key_reads_back_by_its_hash_with_its_user_and_in_its_users_list,
+        a_key_is_revoked_once_and_by_its_own_user_only,
+        the_last_use_of_a_key_never_goes_back,
+        replicas_write_many_uses_of_the_same_keys_down_at_once,
+        two_keys_with_one_hash_are_refused_and_nothing_is_audited,
     }
-
-    let again = Analysis {
-        answer: "another".to_owned(),
-        ..full.clone()
-    };
-    store.save_analysis(&again).await.unwrap();
-    assert_eq!(
-        store.analysis(full.id).await.unwrap(),
-        Some(full),
-        "saving again changed what was kept"
-    );
-
-    store.close().await;
-    assert!(store.ping().await.unwrap_err().is_outage());
-}
-
-#[tokio::test]
-async fn sqlite_fulfils_the_contract() {
-    let folder = TempDir::new().unwrap();
-    let target = DatabaseTarget::Sqlite(folder.path().join("made/by/the/store/ultra.db"));
-    fulfils_the_contract(store::open(&config(target)).await.unwrap()).await;
-}
-
-#[tokio::test]
-async fn postgres_fulfils_the_contract() {
-    let stack = Stack::builder().postgres().start().await.unwrap();
-    let database = stack.postgres().fresh_database().await.unwrap();
-    let target = DatabaseTarget::Postgres(SecretString::from(database.url()));
-    fulfils_the_contract(store::open(&config(target)).await.unwrap()).await;
-}
-
-#[tokio::test]
-async fn many_replicas_can_migrate_one_database_at_the_same_time() {
-    let stack = Stack::builder().postgres().start().await.unwrap();
-    let database = stack.postgres().fresh_database().await.unwrap();
-    let replicas = (0..8).map(|_| async {
-        let target = DatabaseTarget::Postgres(SecretString::from(database.url()));
-        let store = store::open(&config(target)).await.unwrap();
-        let schema = store.migrate().await.unwrap();
-        store.close().await;
-        schema
-    });
-    let schemas = futures::future::join_all(replicas).await;
-    assert!(
-        schemas.iter().all(|schema| *schema == Schema::Fits),
-        "{schemas:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_schema_that_is_newer_than_this_version_fits() {
-    let stack = Stack::builder().postgres().start().await.unwrap();
-    let database = stack.postgres().fresh_database().await.unwrap();
-    let target = DatabaseTarget::Postgres(SecretString::from(database.url()));
-    let store = store::open(&config(target)).await.unwrap();
-    store.migrate().await.unwrap();
-    let pool = sqlx::PgPool::connect(database.url()).await.unwrap();
-    sqlx::query(
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
-         values (9999, 'of the next version', true, '\\x00', 1)",
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
-    assert_eq!(store.migrate().await.unwrap(), Schema::Fits);
-    assert_eq!(store.schema().await.unwrap(), Schema::Fits);
+    audit_log {
+        entries_read_back_newest_first_page_by_page,
+        a_change_whose_entry_cannot_be_written_does_not_happen,
+    }
+    erasure {
+        an_erased_user_leaves_nothing_but_revocations_and_the_audit_log,
+        nobody_is_erased_twice_or_without_having_been_there,
+        an_erasure_in_the_middle_of_everything_is_whole,
+    }
+    invites {
+        an_invite_is_good_for_one_registration_however_many_come_at_once,
+        an_unknown_or_expired_invite_is_invalid_whether_the_address_is_taken_or_not,
+        a_registration_that_fails_does_not_use_the_invite_up,
+    }
+    migrations {
+        what_an_older_version_wrote_is_kept_and_it_can_go_on_writing,
+    }
+    provider_keys {
+        a_provider_has_one_key_and_the_last_one_counts,
+        a_key_that_is_deleted_is_gone_and_its_deletion_audited,
+        keys_under_other_masters_are_found_page_by_page_and_counted,
+        a_data_key_moves_only_from_where_it_was_seen,
+        a_key_that_was_put_anew_is_not_overwritten_by_a_rotation_under_way,
+    }
+    refresh_tokens {
+        a_token_is_followed_by_the_next_as_long_as_the_session_lasts,
+        a_token_that_was_used_before_ends_its_session_and_no_other,
+        of_twenty_uses_at_once_exactly_one_rotates_and_the_others_end_the_session,
+        a_token_of_a_revoked_session_a_disabled_user_or_nobody_is_unknown_and_not_used_up,
+        rotating_and_revoking_at_once_leaves_no_token_that_works,
+    }
+    sessions {
+        a_session_is_revoked_once,
+        all_sessions_of_a_user_but_one_are_revoked_and_nobody_elses,
+        revocations_are_told_in_their_order_from_a_moment_on,
+        a_session_of_nobody_is_refused,
+        a_session_whose_token_is_another_ones_is_not_begun,
+        what_has_expired_is_forgotten_and_the_rest_stays,
+    }
+    users {
+        a_user_reads_back_by_id_and_by_address,
+        an_address_belongs_to_one_user,
+        of_many_registrations_with_one_address_at_once_one_succeeds,
+        ensuring_a_user_who_is_there_changes_nothing,
+        users_are_listed_page_by_page_in_the_order_of_their_making,
+        a_change_of_a_user_is_audited_and_one_of_nobody_is_not,
+        a_stronger_hash_does_not_undo_a_password_that_was_changed_meanwhile,
+        no_text_becomes_part_of_a_statement,
+    }
 }

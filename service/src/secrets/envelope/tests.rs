@@ -100,11 +100,13 @@ fn a_text_that_was_cut_or_grew_is_seen() {
     }
 }
 
+type Swap = fn(&mut SealedProviderKey, &SealedProviderKey);
+
 #[test]
 fn what_belongs_to_another_row_provider_or_master_key_does_not_open() {
     let keys = keys(&[("a", 1), ("b", 2)]);
     let (good, other) = (sealed(&keys), sealed(&keys));
-    let swaps: [(&str, fn(&mut SealedProviderKey, &SealedProviderKey)); 6] = [
+    let swaps: [(&str, Swap); 6] = [
         ("row id", |key, other| key.id = other.id),
         ("provider", |key, _| key.provider = "openai2".to_owned()),
         ("master id", |key, _| key.key.master_id = "b".to_owned()),

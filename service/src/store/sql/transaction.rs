@@ -128,7 +128,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_hangs_ends_as_an_outage() {
-        let result: Result<(), Error> = transaction(&NoDatabase, || std::future::pending()).await;
+        let result: Result<(), Error> = transaction(&NoDatabase, std::future::pending).await;
         assert!(matches!(result, Err(Error::Timeout)));
     }
 }

@@ -1,0 +1,57 @@
+use serde_json::json;
+use ultra_service::{
+    domain::{Role, UserId},
+    store::{Actor, AuditEntry, Page},
+};
+
+use super::{
+    Fresh,
+    samples::{at, user},
+};
+
+pub(super) async fn entries_read_back_newest_first_page_by_page(fresh: Fresh) {
+    let store = fresh.store().await;
+    let ada = user("ada");
+    store.ensure_user(&ada).await.unwrap();
+    let mut entries = Vec::new();
+    for index in 0..5 {
+        let actor = if index % 2 == 0 {
+            Actor::User(UserId::generate())
+        } else {
+            Actor::System("users create".into())
+        };
+        let detail = json!({"role": "admin", "nested": [1, null, "ü'\""], "index": index});
+        let entry = AuditEntry::new(at(index), actor, "user.role_changed", ada.id).with_detail(detail);
+        store.set_role(ada.id, Role::Admin, &entry).await.unwrap();
+        entries.push(entry);
+    }
+    entries.reverse();
+    let mut seen: Vec<AuditEntry> = Vec::new();
+    loop {
+        let page = Page {
+            after: seen.last().map(|entry| entry.id),
+            limit: 2,
+        };
+        let found = store.audit_log(page).await.unwrap();
+        assert!(found.len() <= 2);
+        if found.is_empty() {
+            break;
+        }
+        seen.extend(found);
+    }
+    assert_eq!(seen, entries);
+    assert_eq!(seen[0].subject, ada.id.to_string());
+}
+
+pub(super) async fn a_change_whose_entry_cannot_be_written_does_not_happen(fresh: Fresh) {
+    let store = fresh.store().await;
+    let ada = user("ada");
+    store.ensure_user(&ada).await.unwrap();
+    let entry = AuditEntry::new(at(0), Actor::User(ada.id), "user.role_changed", ada.id);
+    store.set_role(ada.id, Role::User, &entry).await.unwrap();
+    // An entry of the same id cannot be written a second time.
+    store.set_role(ada.id, Role::Admin, &entry).await.unwrap_err();
+    assert_eq!(store.user(ada.id).await.unwrap().unwrap().role, Role::User);
+    store.erase_user(ada.id, at(1), at(2), &entry).await.unwrap_err();
+    assert!(store.user(ada.id).await.unwrap().is_some());
+}

@@ -1,0 +1,98 @@
+use futures::future::join_all;
+use ultra_service::store::{CreateUser, TokenHash};
+
+use super::{
+    Fresh,
+    samples::{at, audit, invite, user},
+};
+
+pub(super) async fn an_invite_is_good_for_one_registration_however_many_come_at_once(fresh: Fresh) {
+    let store = fresh.store().await;
+    let admin = user("admin");
+    store.ensure_user(&admin).await.unwrap();
+    let invite = invite(admin.id, "invite");
+    store
+        .create_invite(&invite, &audit("invite.created"))
+        .await
+        .unwrap();
+    let store = &store;
+    let results = join_all((0..10).map(|index| async move {
+        let user = user(&format!("user{index}"));
+        let invite = TokenHash::of("invite");
+        store
+            .create_user(&user, Some(&invite), at(1), &audit("user.created"))
+            .await
+            .unwrap()
+    }))
+    .await;
+    let count = |wanted| results.iter().filter(|result| **result == wanted).count();
+    assert_eq!(count(CreateUser::Created), 1, "{results:?}");
+    assert_eq!(count(CreateUser::InviteInvalid), 9, "{results:?}");
+    assert_eq!(fresh.rows("users").await, 2);
+    assert_eq!(fresh.rows("audit_log").await, 2);
+}
+
+pub(super) async fn an_unknown_or_expired_invite_is_invalid_whether_the_address_is_taken_or_not(
+    fresh: Fresh,
+) {
+    let store = fresh.store().await;
+    let admin = user("admin");
+    store.ensure_user(&admin).await.unwrap();
+    let invite = invite(admin.id, "invite");
+    store
+        .create_invite(&invite, &audit("invite.created"))
+        .await
+        .unwrap();
+    for (token, now) in [
+        ("another", at(1)),
+        ("invite", invite.expires_at),
+        ("invite", at(3_600)),
+    ] {
+        for name in ["admin", "ada"] {
+            let created = store
+                .create_user(
+                    &user(name),
+                    Some(&TokenHash::of(token)),
+                    now,
+                    &audit("user.created"),
+                )
+                .await;
+            assert_eq!(
+                created.unwrap(),
+                CreateUser::InviteInvalid,
+                "{token} {now} {name}"
+            );
+        }
+    }
+    let last_moment = at(59);
+    let created = store
+        .create_user(
+            &user("ada"),
+            Some(&invite.hash),
+            last_moment,
+            &audit("user.created"),
+        )
+        .await;
+    assert_eq!(created.unwrap(), CreateUser::Created);
+}
+
+pub(super) async fn a_registration_that_fails_does_not_use_the_invite_up(fresh: Fresh) {
+    let store = fresh.store().await;
+    let admin = user("admin");
+    store.ensure_user(&admin).await.unwrap();
+    let invite = invite(admin.id, "invite");
+    store
+        .create_invite(&invite, &audit("invite.created"))
+        .await
+        .unwrap();
+    for (name, expected) in [
+        ("admin", CreateUser::EmailTaken),
+        ("ada", CreateUser::Created),
+        ("bob", CreateUser::InviteInvalid),
+    ] {
+        let created = store
+            .create_user(&user(name), Some(&invite.hash), at(1), &audit("user.created"))
+            .await;
+        assert_eq!(created.unwrap(), expected, "{name}");
+    }
+}

@@ -1,0 +1,60 @@
+use secrecy::SecretString;
+use time::{Duration, OffsetDateTime, macros::datetime};
+use ultra_service::{
+    domain::{ApiKeyId, Role, Scope, SessionId, UserId},
+    store::{Actor, ApiKeyRecord, AuditEntry, Invite, Session, TokenHash, User},
+};
+
+/// So many seconds after the beginning of a test's time, which has microseconds as real times have.
+pub(super) fn at(seconds: i64) -> OffsetDateTime {
+    datetime!(2026-02-03 04:05:06.789012 UTC) + Duration::seconds(seconds)
+}
+
+pub(super) fn user(name: &str) -> User {
+    User {
+        id: UserId::generate(),
+        email: format!("{name}@example.com").parse().unwrap(),
+        password_hash: SecretString::from(format!("$argon2id$v=19$m=8,t=1,p=1${name}$hash")),
+        role: Role::User,
+        created_at: at(0),
+        disabled_at: None,
+    }
+}
+
+/// Lasts an hour.
+pub(super) fn session(user: UserId) -> Session {
+    Session {
+        id: SessionId::generate(),
+        user,
+        created_at: at(0),
+        expires_at: at(3_600),
+    }
+}
+
+pub(super) fn api_key(user: UserId, token: &str) -> ApiKeyRecord {
+    ApiKeyRecord {
+        id: ApiKeyId::generate(),
+        user,
+        name: "laptop ⌨".to_owned(),
+        prefix: "uk_1234".to_owned(),
+        hash: TokenHash::of(token),
+        scopes: [Scope::Inference, Scope::History].into_iter().collect(),
+        created_at: at(0),
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+pub(super) fn invite(by: UserId, token: &str) -> Invite {
+    Invite {
+        hash: TokenHash::of(token),
+        created_by: by,
+        created_at: at(0),
+        expires_at: at(60),
+    }
+}
+
+pub(super) fn audit(action: &str) -> AuditEntry {
+    AuditEntry::new(at(0), Actor::System("test".into()), action, "subject")
+}
