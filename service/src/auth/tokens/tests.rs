@@ -165,7 +165,7 @@ fn what_looks_like_a_token_has_to_be_one() {
     let token = issued.token.expose_secret().to_owned();
     let header = |json: &str| forge::base64(json.as_bytes());
     for text in [
-        token.clone(),
+        token,
         format!("{}.e30.", header(r#"{"alg":"none"}"#)),
         format!("{}..", header(r#"{"alg":null}"#)),
         format!("{}.AAAA.AAAA", header(r#"{"alg":"HS256","alg":"none"}"#)),
