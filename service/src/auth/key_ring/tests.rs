@@ -1,15 +1,7 @@
-use std::{
-    fs,
-    os::unix::{fs::PermissionsExt as _, fs::symlink},
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use proptest::prelude::*;
 use time::{OffsetDateTime, macros::datetime};
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     test_keys::{
@@ -424,88 +416,6 @@ fn a_ring_does_not_show_its_keys() {
         format!("{ring:?}"),
         r#"KeyRing { keys: ["a", "b"], signer: "a", .. }"#
     );
-}
-
-/// What Kubernetes does with a mounted Secret: a folder for each version, and one link that is swapped.
-fn mount(dir: &Path, version: &str, files: &[(&str, &str)]) {
-    let content = dir.join(format!("..{version}"));
-    fs::create_dir(&content).unwrap();
-    write(&content, files);
-    symlink(format!("..{version}"), dir.join("..data_tmp")).unwrap();
-    fs::rename(dir.join("..data_tmp"), dir.join("..data")).unwrap();
-    for (name, _) in files {
-        let _ = symlink(format!("..data/{name}"), dir.join(name));
-    }
-}
-
-async fn until(live: &LiveKeyRing, what: impl Fn(&KeyRing) -> bool) {
-    let seen = async {
-        while !what(&live.current()) {
-            sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), seen)
-        .await
-        .unwrap_or_else(|_| panic!("the ring stayed {:?}", live.current()));
-}
-
-#[tokio::test]
-async fn a_swapped_mount_is_taken_over_and_a_broken_one_is_not() {
-    let dir = folder(&[]);
-    mount(dir.path(), "1", &[("a.pem", &ed25519(1))]);
-    let live = LiveKeyRing::load(dir.path(), STRICT).unwrap();
-    let stop = CancellationToken::new();
-    let following = tokio::spawn(
-        stop.clone()
-            .run_until_cancelled_owned(live.clone().follow(Duration::from_millis(5))),
-    );
-    let has = |kid: &'static str| move |ring: &KeyRing| ring.key(kid).is_some();
-
-    mount(
-        dir.path(),
-        "2",
-        &[
-            ("a.pem", &ed25519(1)),
-            ("b.pem", &ed25519(2)),
-            ("ring.json", r#"{"signer": "b"}"#),
-        ],
-    );
-    until(&live, has("b")).await;
-    assert_eq!(live.current().signer(NOON), Some("b"));
-
-    // Without ring.json nobody says which of the two signs; what comes after it is taken over again.
-    let before = live.current();
-    mount(dir.path(), "3", &[("a.pem", &ed25519(1)), ("c.pem", &ed25519(3))]);
-    assert!(live.reload().is_err());
-    sleep(Duration::from_millis(50)).await;
-    assert!(
-        Arc::ptr_eq(&before, &live.current()),
-        "a broken ring was taken over"
-    );
-
-    mount(dir.path(), "4", &[("c.pem", &ed25519(3))]);
-    until(&live, has("c")).await;
-    assert!(live.current().key("b").is_none());
-
-    stop.cancel();
-    timeout(Duration::from_secs(10), following)
-        .await
-        .unwrap()
-        .unwrap();
-}
-
-#[test]
-fn the_same_content_is_the_same_ring_and_another_is_another() {
-    let dir = folder(&[("a.pem", &ed25519(1))]);
-    let live = LiveKeyRing::load(dir.path(), STRICT).unwrap();
-    let before = live.current();
-    write(dir.path(), &[("a.pem", &ed25519(1))]);
-    assert!(live.reload().unwrap().is_none());
-    assert!(Arc::ptr_eq(&before, &live.current()));
-
-    write(dir.path(), &[("a.pem", &ed25519(2))]);
-    assert!(live.reload().unwrap().is_some());
-    assert_ne!(before.digest(), live.current().digest());
 }
 
 proptest! {
