@@ -40,6 +40,7 @@ pub mod provision;
 #[cfg(feature = "cli")]
 mod run;
 mod stack;
+mod token;
 #[cfg(feature = "cli")]
 pub mod versions;
 #[cfg(feature = "cli")]
@@ -51,3 +52,4 @@ pub use error::Error;
 #[cfg(feature = "llm")]
 pub use llm::Llm;
 pub use stack::{Database, Fault, Part, Postgres, Profile, Redis, Service, Stack, StackBuilder};
+pub use token::TestToken;

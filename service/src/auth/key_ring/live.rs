@@ -58,11 +58,11 @@ impl LiveKeyRing {
     /// Follows the directory until it is stopped. It is polled, because Kubernetes changes a mounted directory by
     /// swapping a link, which notifications lose sooner or later; and what counts is the content, not its times.
     pub async fn watch(self, stop: CancellationToken) {
-        stop.run_until_cancelled_owned(self.follow(INTERVAL)).await;
+        stop.run_until_cancelled_owned(self.follow()).await;
     }
 
-    pub(super) async fn follow(self, every: Duration) {
-        let mut ticks = interval(every);
+    async fn follow(self) {
+        let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut trouble = Trouble::default();
         loop {
@@ -134,7 +134,118 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs, io,
+        os::unix::fs::symlink,
+        sync::{Mutex, PoisonError},
+    };
+
+    use tokio::time::sleep;
+
     use super::*;
+    use crate::auth::key_ring::test_keys::{STRICT, ed25519, folder, write};
+
+    /// What Kubernetes does with a mounted Secret: a folder for each version, and one link that is swapped.
+    fn mount(dir: &Path, version: &str, files: &[(&str, &str)]) {
+        let content = dir.join(format!("..{version}"));
+        fs::create_dir(&content).unwrap();
+        write(&content, files);
+        symlink(format!("..{version}"), dir.join("..data_tmp")).unwrap();
+        fs::rename(dir.join("..data_tmp"), dir.join("..data")).unwrap();
+        for (name, _) in files {
+            let _ = symlink(format!("..data/{name}"), dir.join(name));
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        fn count(&self, text: &str) -> usize {
+            let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            String::from_utf8_lossy(&log).matches(text).count()
+        }
+    }
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // The clock is paused: it moves on when nothing is left to do, and stands while a folder is read.
+    #[tokio::test(start_paused = true)]
+    async fn a_swapped_mount_is_taken_over_and_a_broken_one_is_told_once() {
+        const TAKEN: &str = "was taken over";
+        const BROKEN: &str = "cannot be used";
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .finish();
+        let _logging = tracing::subscriber::set_default(subscriber);
+        let looks = |count: u32| sleep(INTERVAL * count + INTERVAL / 2);
+
+        let dir = folder(&[]);
+        mount(dir.path(), "1", &[("a.pem", &ed25519(1))]);
+        let live = LiveKeyRing::load(dir.path(), STRICT).unwrap();
+        let stop = CancellationToken::new();
+        let watching = tokio::spawn(live.clone().watch(stop.clone()));
+        looks(3).await;
+        assert_eq!((log.count(TAKEN), log.count(BROKEN)), (0, 0));
+
+        let both = [
+            ("a.pem", ed25519(1)),
+            ("b.pem", ed25519(2)),
+            ("ring.json", r#"{"signer": "b"}"#.to_owned()),
+        ];
+        let both = both.each_ref().map(|(name, content)| (*name, content.as_str()));
+        mount(dir.path(), "2", &both);
+        looks(1).await;
+        assert_eq!(live.current().signer(OffsetDateTime::now_utc()), Some("b"));
+        assert_eq!((log.count(TAKEN), log.count(BROKEN)), (1, 0));
+
+        // Without ring.json nobody says which of the two signs.
+        let before = live.current();
+        mount(dir.path(), "3", &[("a.pem", &ed25519(1)), ("c.pem", &ed25519(3))]);
+        looks(10).await;
+        assert!(
+            Arc::ptr_eq(&before, &live.current()),
+            "a broken ring was taken over"
+        );
+        assert_eq!((log.count(TAKEN), log.count(BROKEN)), (1, 1));
+
+        mount(dir.path(), "4", &[("c.pem", &ed25519(3))]);
+        looks(1).await;
+        assert!(live.current().key("b").is_none());
+        assert!(live.current().key("c").is_some());
+        assert_eq!((log.count(TAKEN), log.count(BROKEN)), (2, 1));
+
+        stop.cancel();
+        watching.await.unwrap();
+    }
+
+    #[test]
+    fn the_same_content_is_the_same_ring_and_another_is_another() {
+        let dir = folder(&[("a.pem", &ed25519(1))]);
+        let live = LiveKeyRing::load(dir.path(), STRICT).unwrap();
+        let before = live.current();
+        write(dir.path(), &[("a.pem", &ed25519(1))]);
+        assert!(live.reload().unwrap().is_none());
+        assert!(Arc::ptr_eq(&before, &live.current()));
+
+        write(dir.path(), &[("a.pem", &ed25519(2))]);
+        assert!(live.reload().unwrap().is_some());
+        assert_ne!(before.digest(), live.current().digest());
+    }
 
     #[test]
     fn a_fault_is_told_when_it_lasts_and_once() {

@@ -19,6 +19,7 @@ use ring::{
     },
 };
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
+use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::{KeyFault, PublicKey, known};
 use crate::auth::Algorithm;
@@ -71,7 +72,7 @@ impl Material {
     pub(super) fn from_pem(pem: &[u8]) -> Result<Self, KeyFault> {
         let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem);
         let (kind, der) = match sections.next() {
-            Some(Ok(section)) => section,
+            Some(Ok((kind, der))) => (kind, SecretSlice::from(der)),
             Some(Err(_)) => return Err(KeyFault::NoPem),
             None if holds(pem, b"BEGIN ENCRYPTED PRIVATE KEY") => return Err(KeyFault::Encrypted),
             None => return Err(KeyFault::NoPem),
@@ -80,8 +81,8 @@ impl Material {
             return Err(KeyFault::SeveralSections);
         }
         match kind {
-            SectionKind::PrivateKey => private_key(&der),
-            SectionKind::PublicKey => public_key(&der),
+            SectionKind::PrivateKey => private_key(der.expose_secret()),
+            SectionKind::PublicKey => public_key(der.expose_secret()),
             SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => Err(KeyFault::OldForm),
             _ => Err(KeyFault::NoKey),
         }

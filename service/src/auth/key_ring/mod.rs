@@ -53,7 +53,11 @@ impl KeyRing {
     /// Reads a directory: `<kid>.pem` is a private key (PKCS#8), which signs and verifies, or a public one (SPKI), which
     /// verifies only; `<kid>.hs256` is a shared secret; `ring.json` names the signer and when keys activate and expire.
     pub fn load(dir: &Path, rules: Rules) -> Result<Self, KeyRingError> {
-        Self::from_files(&Files::read(dir)?, rules, OffsetDateTime::now_utc())
+        Self::load_at(dir, rules, OffsetDateTime::now_utc())
+    }
+
+    pub(super) fn load_at(dir: &Path, rules: Rules, now: OffsetDateTime) -> Result<Self, KeyRingError> {
+        Self::from_files(&Files::read(dir)?, rules, now)
     }
 
     /// Makes a ring of one fresh Ed25519 key, and returns the key's name. The directory is made where it is missing;

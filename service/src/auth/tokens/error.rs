@@ -92,7 +92,6 @@ impl From<Error> for TokenError {
             ErrorKind::InvalidSignature => Self::BadSignature,
             ErrorKind::InvalidIssuer => Self::WrongIssuer,
             ErrorKind::InvalidAudience => Self::WrongAudience,
-            ErrorKind::InvalidAlgorithm => Self::WrongAlgorithm,
             _ => Self::Malformed,
         }
     }
