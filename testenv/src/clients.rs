@@ -34,9 +34,16 @@ use crate::cache_dir::CacheDir;
 /// Pinned requirements, with hashes, of the `openai` and `anthropic` SDKs.
 pub const PYTHON_SDKS: &str = include_str!("../assets/clients/python/requirements.txt");
 
-/// Makes everything that client tests need, ahead of them.
-pub async fn provision() -> Result<(), Error> {
-    python(PYTHON_SDKS).await.map(drop)
+/// Whether everything that client tests need is there.
+#[cfg(feature = "cli")]
+pub(crate) async fn are_ready_in(cache: &CacheDir) -> Result<bool, Error> {
+    virtualenv::exists(cache, PYTHON_SDKS).await
+}
+
+/// Makes everything that client tests need, ahead of them, so that no test's deadline runs meanwhile.
+#[cfg(feature = "cli")]
+pub(crate) async fn provision_in(cache: &CacheDir) -> Result<(), Error> {
+    virtualenv::ready(cache, PYTHON_SDKS).await.map(drop)
 }
 
 /// A Python with exactly `requirements` installed: the text of a requirements file that pins every package,

@@ -46,31 +46,36 @@ pub struct Cluster {
 impl Cluster {
     /// etcd and the API server, without any controller.
     pub async fn api_server() -> Result<Self, Error> {
-        Self::at_level(ClusterLevel::ApiServer).await
+        Self::at_level(ClusterLevel::ApiServer, 0).await
     }
 
     /// With kube-controller-manager and kube-scheduler. A cluster of its own, not the one of [`Self::api_server`].
     pub async fn with_controllers() -> Result<Self, Error> {
-        Self::at_level(ClusterLevel::Controllers).await
+        Self::at_level(ClusterLevel::Controllers, 0).await
     }
 
     /// With a node that runs pods, cluster DNS and a default StorageClass.
     pub async fn with_node() -> Result<Self, Error> {
-        Self::at_level(ClusterLevel::Node).await
+        Self::with_nodes(1).await
+    }
+
+    /// With at least this many nodes. They are shared with all tests of the run: one that asks for more adds them.
+    pub async fn with_nodes(nodes: u8) -> Result<Self, Error> {
+        Self::at_level(ClusterLevel::Node, nodes).await
     }
 
     /// With the operator installed and available.
     pub async fn with_operator() -> Result<Self, Error> {
-        Self::at_level(ClusterLevel::Operator).await
+        Self::at_level(ClusterLevel::Operator, 1).await
     }
 
-    async fn at_level(level: ClusterLevel) -> Result<Self, Error> {
+    async fn at_level(level: ClusterLevel, nodes: u8) -> Result<Self, Error> {
         let provided = std::env::var_os(KUBECONFIG_VARIABLE).filter(|_| level >= ClusterLevel::Node);
         if let Some(kubeconfig) = provided {
             return Self::open(PathBuf::from(kubeconfig), PathBuf::from("kubectl"), None).await;
         }
         let connection = Connection::open().await?;
-        match connection.call(Request::Cluster(level)).await? {
+        match connection.call(Request::Cluster { level, nodes }).await? {
             Response::Cluster { kubeconfig, kubectl } => {
                 Self::open(kubeconfig, kubectl, Some(connection)).await
             }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::stack::{Fault, Part, Profile};
 
 /// Host and library are built apart when a stale binary lies beside the tests, so they compare this first.
-pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
 /// What a client asks of the host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,8 +49,13 @@ pub(crate) enum Request {
         part: Part,
     },
     /// A Kubernetes API server and what is to run beside it.
-    Cluster(ClusterLevel),
-    /// Puts an image of the engine on the cluster's node.
+    Cluster {
+        /// What is to run.
+        level: ClusterLevel,
+        /// How many nodes there are to be at least, at the levels that have any.
+        nodes: u8,
+    },
+    /// Puts an image of the engine on the cluster's nodes.
     LoadImage {
         /// Its reference.
         image: String,
@@ -84,7 +89,7 @@ pub(crate) enum ClusterLevel {
     ApiServer,
     /// The controller manager and the scheduler.
     Controllers,
-    /// A node that runs pods.
+    /// Nodes that run pods.
     Node,
     /// The operator, installed on it.
     Operator,

@@ -30,6 +30,7 @@ pub use progress::{Progress, Step};
 use external::External;
 
 use crate::cache_dir::{CacheDir, CacheLock};
+use crate::clients;
 use crate::run::{RUN_VARIABLE, RunId};
 
 /// Makes the parts that a run needs, out of what the machine has.
@@ -70,6 +71,19 @@ impl Provisioner {
         }
         // The bare API server needs programs that no image has.
         self.kubernetes().await?;
+        self.clients().await
+    }
+
+    /// Makes the environments that tests run stock clients in.
+    pub(crate) async fn clients(&self) -> Result<()> {
+        if clients::are_ready_in(&self.cache).await? {
+            return Ok(());
+        }
+        let step = self
+            .progress
+            .begin("stock clients, as a virtual environment of Python");
+        clients::provision_in(&self.cache).await?;
+        step.done("");
         Ok(())
     }
 

@@ -37,6 +37,18 @@ prepare_cgroups() {
 	sed -e 's/ / +/g' -e 's/^/+/' $root/cgroup.controllers >$root/cgroup.subtree_control
 }
 
+# What pods send to each other keeps its sender's address, on whichever nodes they are; what leaves the cluster takes the node's.
+masquerade() {
+	nft -f - <<-RULES
+		table ip ultra {
+			chain postrouting {
+				type nat hook postrouting priority srcnat;
+				ip saddr $POD_CIDR ip daddr != $CLUSTER_CIDR masquerade
+			}
+		}
+	RULES
+}
+
 start_proxy() {
 	kube-proxy --kubeconfig=$PKI/proxy.conf --cluster-cidr="$CLUSTER_CIDR" --hostname-override="$NODE_NAME" --proxy-mode=nftables \
 		--conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0 \
@@ -45,6 +57,7 @@ start_proxy() {
 
 prepare_mounts
 prepare_cgroups
+masquerade
 start_containerd
 start_proxy
 exec kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=$PKI/node.conf --hostname-override="$NODE_NAME" \

@@ -20,6 +20,9 @@ pub(super) struct Arguments {
     /// With a Kubernetes cluster, and the operator in it.
     #[arg(long)]
     cluster: bool,
+    /// How many nodes the cluster has. More can be added to one that is up.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "cluster", value_parser = clap::value_parser!(u8).range(1..=9))]
+    nodes: u8,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -35,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .await?;
         let persistent = Persistent::of(&cache)?;
         let (for_stack, for_cluster) = (persistent.start()?, persistent.start()?);
-        let (stack, cluster) = tokio::join!(stack(&for_stack), cluster(&for_cluster, arguments.cluster));
+        let (stack, cluster) = tokio::join!(stack(&for_stack), cluster(&for_cluster, arguments));
         print_stack(stack?)?;
         if let Some((kubeconfig, kubectl)) = cluster? {
             print_cluster(&persistent.publish_kubeconfig(&kubeconfig)?, &kubectl)?;
@@ -75,12 +78,16 @@ async fn stack(connection: &Connection) -> anyhow::Result<Response> {
 
 async fn cluster(
     connection: &Connection,
-    wanted: bool,
+    arguments: &Arguments,
 ) -> anyhow::Result<Option<(std::path::PathBuf, std::path::PathBuf)>> {
-    if !wanted {
+    if !arguments.cluster {
         return Ok(None);
     }
-    match connection.call(Request::Cluster(ClusterLevel::Operator)).await? {
+    let request = Request::Cluster {
+        level: ClusterLevel::Operator,
+        nodes: arguments.nodes,
+    };
+    match connection.call(request).await? {
         Response::Cluster { kubeconfig, kubectl } => Ok(Some((kubeconfig, kubectl))),
         other => anyhow::bail!("the host answered {other:?} for a cluster"),
     }

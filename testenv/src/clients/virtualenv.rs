@@ -1,6 +1,11 @@
 //! Virtual environments in the cache folder: made whole or not at all, once.
 
-use std::{ffi::OsStr, fs, io, path::Path, time::Duration};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
@@ -11,13 +16,19 @@ use crate::cache_dir::CacheDir;
 const MAKE: Duration = Duration::from_secs(300);
 const INSTALL: Duration = Duration::from_secs(900);
 
+const INTERPRETER: &str = "python3";
+
+/// Whether the environment that holds exactly `requirements` is there.
+#[cfg(feature = "cli")]
+pub(super) async fn exists(cache: &CacheDir, requirements: &str) -> Result<bool, Error> {
+    let (folder, name) = place(cache, requirements).await?;
+    Ok(folder.join(name).exists())
+}
+
 /// The environment that holds exactly `requirements`, made if need be.
 pub(super) async fn ready(cache: &CacheDir, requirements: &str) -> Result<Python, Error> {
-    let python = OsStr::new("python3");
-    let name = name(&interpreter::identity(python).await?, requirements);
-    let folder = cache
-        .folder("clients")
-        .map_err(Error::io("make the clients' cache folder"))?;
+    let python = OsStr::new(INTERPRETER);
+    let (folder, name) = place(cache, requirements).await?;
     let environment = folder.join(&name);
     if environment.exists() {
         return Ok(Python { environment });
@@ -38,6 +49,18 @@ pub(super) async fn ready(cache: &CacheDir, requirements: &str) -> Result<Python
         fs::rename(made.keep(), &environment).map_err(Error::io("move the finished environment in place"))?;
     }
     Ok(Python { environment })
+}
+
+/// The folder of all environments, and the name of this one.
+async fn place(cache: &CacheDir, requirements: &str) -> Result<(PathBuf, String), Error> {
+    let name = name(
+        &interpreter::identity(OsStr::new(INTERPRETER)).await?,
+        requirements,
+    );
+    let folder = cache
+        .folder("clients")
+        .map_err(Error::io("make the clients' cache folder"))?;
+    Ok((folder, name))
 }
 
 fn name(interpreter: &str, requirements: &str) -> String {

@@ -10,6 +10,7 @@ mod images;
 mod kubeconfig;
 mod machine;
 mod node;
+mod nodes;
 mod operator;
 mod pki;
 mod port;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 
 use tokio::sync::OnceCell;
 
-use self::{control_plane::ControlPlane, controllers::Controllers, node::Node};
+use self::{control_plane::ControlPlane, controllers::Controllers, nodes::Nodes};
 use crate::{
     Error,
     host::Context,
@@ -35,14 +36,19 @@ pub(crate) struct HostCluster {
     api_server: OnceCell<ControlPlane>,
     cluster: OnceCell<ControlPlane>,
     controllers: OnceCell<Controllers>,
-    node: OnceCell<Node>,
+    nodes: OnceCell<Nodes>,
     operator: OnceCell<()>,
 }
 
 impl HostCluster {
-    /// Makes sure that `level` runs and is ready, and tells how to reach it.
-    pub(crate) async fn at(&self, context: &Context, level: ClusterLevel) -> Result<Response, Error> {
-        let kubeconfig = self.provide(context, level).await?;
+    /// Makes sure that `level` runs and is ready, with `nodes` nodes where it has any, and tells how to reach it.
+    pub(crate) async fn at(
+        &self,
+        context: &Context,
+        level: ClusterLevel,
+        nodes: u8,
+    ) -> Result<Response, Error> {
+        let kubeconfig = self.provide(context, level, nodes).await?;
         let kubectl = context
             .kubernetes()
             .await?
@@ -52,7 +58,7 @@ impl HostCluster {
         Ok(Response::Cluster { kubeconfig, kubectl })
     }
 
-    async fn provide(&self, context: &Context, level: ClusterLevel) -> Result<PathBuf, Error> {
+    async fn provide(&self, context: &Context, level: ClusterLevel, count: u8) -> Result<PathBuf, Error> {
         if level == ClusterLevel::ApiServer {
             let plane = self
                 .api_server
@@ -71,20 +77,27 @@ impl HostCluster {
             controllers.await?;
             return Ok(plane.kubeconfig().clone());
         }
-        let node = self.node.get_or_try_init(|| Node::start(context, plane));
-        let (_, node) = tokio::try_join!(controllers, node)?;
+        let nodes = async {
+            let nodes = self
+                .nodes
+                .get_or_try_init(|| Nodes::start(context, plane))
+                .await?;
+            nodes.grow(context, plane, count).await?;
+            Ok(nodes)
+        };
+        let (_, nodes) = tokio::try_join!(controllers, nodes)?;
         if level == ClusterLevel::Operator {
             self.operator
-                .get_or_try_init(|| operator::install(context, plane, node))
+                .get_or_try_init(|| operator::install(context, plane, nodes))
                 .await?;
         }
         Ok(plane.kubeconfig().clone())
     }
 
-    /// Copies an image of the engine onto the node.
+    /// Copies an image of the engine onto the nodes.
     pub(crate) async fn load(&self, context: &Context, image: &str) -> Result<(), Error> {
-        let node = self.node.get();
-        let node = node.ok_or_else(|| {
+        let nodes = self.nodes.get();
+        let nodes = nodes.ok_or_else(|| {
             Error::Refused(format!(
                 "cannot load {image}: this run has no node (`cargo testenv up --cluster` starts one)"
             ))
@@ -96,7 +109,7 @@ impl HostCluster {
         {
             context.image(image).await?;
         }
-        node.load(context, &[image]).await
+        nodes.load(context, &[image]).await
     }
 
     /// The kubeconfig of the run's cluster, else of its bare API server, if there is any.

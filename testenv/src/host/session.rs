@@ -75,8 +75,8 @@ impl Session {
                 stack.disturb(part, fault).await.map(|()| Response::Done)
             }
             Request::Logs { part } => self.logs(part).await,
-            Request::Cluster(level) => {
-                self.with_cluster(async move |host| host.cluster.at(&host.context, level).await)
+            Request::Cluster { level, nodes } => {
+                self.with_cluster(async move |host| host.cluster.at(&host.context, level, nodes).await)
                     .await
             }
             Request::LoadImage { image } => {

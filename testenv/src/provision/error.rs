@@ -112,6 +112,9 @@ pub enum Error {
         /// What its binary said.
         found: String,
     },
+    /// The environment of a stock client cannot be made.
+    #[error("{0}")]
+    Client(#[from] crate::clients::Error),
     /// A recipe in the source does not fit the code that reads it.
     #[error("the recipe of {image} is not usable: {reason}; correct it under testenv/assets/images")]
     Recipe {

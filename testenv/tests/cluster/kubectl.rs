@@ -72,7 +72,7 @@ impl PortForward {
 
 #[tokio::test]
 async fn kubectl_reads_logs_executes_and_forwards_ports() {
-    let cluster = pod::cluster().await;
+    let cluster = pod::cluster(1).await;
     let namespace = cluster.namespace().await.unwrap();
     pod::run(&namespace, pod::redis("server"), &["Running"]).await;
 

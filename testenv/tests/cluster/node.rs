@@ -38,7 +38,7 @@ async fn the_node_is_ready() {
 
 #[tokio::test]
 async fn a_restricted_pod_runs_and_its_log_can_be_read() {
-    let cluster = pod::cluster().await;
+    let cluster = pod::cluster(1).await;
     let namespace = cluster.namespace_with(PodSecurity::Restricted).await.unwrap();
     let hello = restricted("hello", &["sh", "-c", "id -u && echo done"]);
     pod::run(&namespace, hello, &["Succeeded"]).await;
@@ -47,7 +47,7 @@ async fn a_restricted_pod_runs_and_its_log_can_be_read() {
 
 #[tokio::test]
 async fn a_service_is_found_by_its_name_and_reached_through_its_address() {
-    let cluster = pod::cluster().await;
+    let cluster = pod::cluster(1).await;
     let namespace = cluster.namespace().await.unwrap();
     let service: Service = serde_json::from_value(json!({
         "metadata": {"name": "cache"},
@@ -70,7 +70,7 @@ async fn a_service_is_found_by_its_name_and_reached_through_its_address() {
 
 #[tokio::test]
 async fn a_claim_gets_a_volume_that_its_pod_may_write_and_that_goes_with_it() {
-    let cluster = pod::cluster().await;
+    let cluster = pod::cluster(1).await;
     let namespace = cluster.namespace().await.unwrap();
     let claims: Api<PersistentVolumeClaim> = Api::default_namespaced(namespace.client());
     let claim: PersistentVolumeClaim = serde_json::from_value(json!({
@@ -110,8 +110,9 @@ async fn a_claim_gets_a_volume_that_its_pod_may_write_and_that_goes_with_it() {
         .local
         .unwrap()
         .path;
+    let node = node_of(&namespace, "writer").await;
     assert!(
-        exists_on_node(&cluster, &folder).await,
+        exists_on_node(&cluster, &node, &folder).await,
         "{folder} is not there while the claim is"
     );
 
@@ -127,15 +128,21 @@ async fn a_claim_gets_a_volume_that_its_pod_may_write_and_that_goes_with_it() {
     .await
     .unwrap();
     assert!(
-        !exists_on_node(&cluster, &folder).await,
+        !exists_on_node(&cluster, &node, &folder).await,
         "{folder} is left on the node"
     );
 }
 
+async fn node_of(namespace: &Namespace, pod: &str) -> String {
+    let pods: Api<Pod> = Api::default_namespaced(namespace.client());
+    pods.get(pod).await.unwrap().spec.unwrap().node_name.unwrap()
+}
+
 /// Looks from a pod that sees the node's files.
-async fn exists_on_node(cluster: &Cluster, folder: &str) -> bool {
+async fn exists_on_node(cluster: &Cluster, node: &str, folder: &str) -> bool {
     let namespace = cluster.namespace().await.unwrap();
     let mut look = restricted("look", &["test", "-d", &format!("/node{folder}")]);
+    look["spec"]["nodeName"] = json!(node);
     look["spec"]["volumes"] = json!([{"name": "node", "hostPath": {"path": "/"}}]);
     look["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "node", "mountPath": "/node"}]);
     // Kubelet's folder is root's.

@@ -13,9 +13,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 /// It has a shell and the usual small programs.
 const IMAGE: &str = "redis:8";
 
-/// A cluster whose node has the image of [`restricted`].
-pub(crate) async fn cluster() -> Cluster {
-    let cluster = Cluster::with_node().await.unwrap();
+/// A cluster of at least so many nodes, that have the image of [`restricted`].
+pub(crate) async fn cluster(nodes: u8) -> Cluster {
+    let cluster = Cluster::with_nodes(nodes).await.unwrap();
     cluster.load_image(IMAGE).await.unwrap();
     cluster
 }

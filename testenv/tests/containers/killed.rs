@@ -1,5 +1,5 @@
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -102,4 +102,44 @@ async fn a_host_that_is_killed_leaves_no_container_no_network_no_process_and_no_
     host.expect_nothing_left(DEADLINE).await;
     client.kill().unwrap();
     client.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_command_that_is_killed_while_it_builds_leaves_no_compiler_at_work() {
+    // Where there is nothing yet, everything has to be built.
+    let cache = tempfile::tempdir().unwrap();
+    let mark = format!("XDG_CACHE_HOME={}", cache.path().display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-testenv"))
+        .args(["test", "--only", "containers"])
+        .env("XDG_CACHE_HOME", cache.path())
+        .env("CARGO_TARGET_DIR", cache.path().join("target"))
+        .env_remove("ULTRA_TESTENV")
+        .env_remove("ULTRA_TESTENV_RUN")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let compiles = || {
+        processes(&mark)
+            .iter()
+            .any(|line| line.contains("rustc --crate-name"))
+    };
+    eventually("a compiler is at work", async || compiles()).await;
+    command.kill().unwrap();
+    command.wait().unwrap();
+    eventually("nothing of it runs", async || processes(&mark).is_empty()).await;
+}
+
+/// The command lines of all processes with this variable in their environment.
+fn processes(variable: &str) -> Vec<String> {
+    let text = |path: std::path::PathBuf| {
+        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).replace('\0', " ")
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|entry| text(entry.path().join("environ")).contains(variable))
+        .map(|entry| text(entry.path().join("cmdline")))
+        .collect()
 }

@@ -1,8 +1,9 @@
 use std::{ops::Range, time::Duration};
 
 use rand::RngExt;
+use serde_json::json;
 
-use super::killing::PrivateHost;
+use super::{killing::PrivateHost, session::Session};
 
 const RUNS: usize = 50;
 
@@ -38,25 +39,17 @@ async fn fifty_runs_that_are_killed_at_random_moments_leave_nothing() {
 
 /// Asks for shared and for dedicated containers until the host is gone.
 fn client(host: &PrivateHost) -> impl FnOnce() + Send + 'static {
-    use std::{
-        io::{BufRead, BufReader, Write},
-        os::unix::net::UnixStream,
-    };
     let socket = host.socket().to_owned();
     move || {
-        let Ok(mut stream) = UnixStream::connect(socket) else {
+        let Some(mut session) = Session::open(&socket) else {
             return;
         };
-        let Ok(answers) = stream.try_clone() else { return };
-        let mut answers = BufReader::new(answers).lines();
         for dedicated in [false, true, true] {
-            let stack = format!(
-                r#"{{"postgres":true,"redis":true,"service":null,"dedicated":{dedicated},"kept":false}}"#
-            );
-            if writeln!(stream, r#"{{"stack":{stack}}}"#).is_err() || !matches!(answers.next(), Some(Ok(_))) {
+            let stack = json!({"postgres": true, "redis": true, "service": null, "dedicated": dedicated, "kept": false});
+            if session.ask(&json!({"stack": stack})).is_none() {
                 return;
             }
         }
-        let _ = answers.next();
+        session.until_closed();
     }
 }

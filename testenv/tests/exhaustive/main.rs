@@ -13,4 +13,8 @@ mod figures;
 #[path = "../killing/mod.rs"]
 mod killing;
 mod kills;
+mod nodes;
+#[path = "../cluster/pod.rs"]
+mod pod;
 mod provisioning;
+mod session;

@@ -73,7 +73,7 @@ impl Layer {
                 ] {
                     provisioner.image(&engine, image).await?;
                 }
-                Ok(())
+                provisioner.clients().await
             }
             Self::ApiServer => provisioner.kubernetes().await.map(drop),
             Self::Cluster | Self::Exhaustive => provisioner.everything().await,

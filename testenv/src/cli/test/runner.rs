@@ -75,17 +75,16 @@ impl Runner {
             command.args(["--lib", "--bins"]);
         }
         command.args(["--test", layer.target()]);
-        // Figures are measured alone.
-        let one_by_one = layer == Layer::Exhaustive;
+        // Figures are measured alone, and shown.
+        let one_by_one: &[&str] = match (layer, self.nextest) {
+            (Layer::Exhaustive, true) => &["--test-threads=1", "--success-output=immediate"],
+            (Layer::Exhaustive, false) => &["--test-threads=1", "--nocapture"],
+            _ => &[],
+        };
         if self.nextest {
-            command
-                .args(one_by_one.then_some("--test-threads=1"))
-                .args(&self.arguments);
-        } else if one_by_one || !self.arguments.is_empty() {
-            command
-                .arg("--")
-                .args(&self.arguments)
-                .args(one_by_one.then_some("--test-threads=1"));
+            command.args(one_by_one).args(&self.arguments);
+        } else if !(one_by_one.is_empty() && self.arguments.is_empty()) {
+            command.arg("--").args(&self.arguments).args(one_by_one);
         }
         command
     }

@@ -11,7 +11,7 @@ use crate::Error;
 const COREDNS: &str = include_str!("../manifests/coredns.yaml");
 const STORAGE: &str = include_str!("../manifests/storage.yaml");
 
-/// Applies all of it. Nodes and pods reach the API server at `server`.
+/// Applies all of it, once for a cluster. Nodes and pods reach the API server at `server`.
 pub(super) async fn apply_all(client: &Client, server: SocketAddr, coredns: &str) -> Result<(), Error> {
     apply(client, &api_server_endpoint(server)).await?;
     apply(client, STORAGE).await?;

@@ -1,6 +1,6 @@
 //! The container that is a node.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::Ipv4Addr};
 
 use bollard::{
     Docker,
@@ -8,8 +8,9 @@ use bollard::{
     exec::StartExecResults,
     models::{ContainerCreateBody, ExecConfig, HostConfig, HostConfigCgroupnsModeEnum},
     query_parameters::{
-        CreateContainerOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-        StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptions,
+        CreateContainerOptionsBuilder, InspectContainerOptions, LogsOptionsBuilder,
+        RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
+        WaitContainerOptions,
     },
 };
 use futures::{Stream, StreamExt};
@@ -74,6 +75,24 @@ impl Machine {
             .start_container(&self.id, None::<StartContainerOptions>)
             .await
             .map_err(Error::refusal)
+    }
+
+    /// Its address on the engine's default network, which it has while it runs.
+    pub(super) async fn address(&self) -> Result<Ipv4Addr, Error> {
+        let inspected = self
+            .docker
+            .inspect_container(&self.id, None::<InspectContainerOptions>)
+            .await
+            .map_err(Error::refusal)?;
+        let networks = inspected
+            .network_settings
+            .and_then(|settings| settings.networks)
+            .unwrap_or_default();
+        let addresses = networks.into_values().filter_map(|network| network.ip_address);
+        addresses
+            .into_iter()
+            .find_map(|address| address.parse().ok())
+            .ok_or_else(|| Error::Refused("the engine gave the node no address".to_owned()))
     }
 
     /// Waits for `condition`, but no longer than the container runs. The error holds the end of its log.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client};
 
-use super::{apply::apply, control_plane::ControlPlane, node::Node};
+use super::{apply::apply, control_plane::ControlPlane, nodes::Nodes};
 use crate::{
     Error,
     cluster::{diagnostics, wait::wait_for},
@@ -34,14 +34,14 @@ pub(super) fn images() -> [Image; 4] {
     ]
 }
 
-/// Puts the images on the node, applies the generated manifest and waits until the operator is available.
-pub(super) async fn install(context: &Context, plane: &ControlPlane, node: &Node) -> Result<(), Error> {
+/// Puts the images on the nodes, applies the generated manifest and waits until the operator is available.
+pub(super) async fn install(context: &Context, plane: &ControlPlane, nodes: &Nodes) -> Result<(), Error> {
     let mut references = Vec::new();
     for image in images() {
         references.push(context.image(image).await?);
     }
     let references: Vec<&str> = references.iter().map(String::as_str).collect();
-    node.load(context, &references).await?;
+    nodes.load(context, &references).await?;
     apply(&plane.client, MANIFEST).await?;
     available(&plane.client).await
 }

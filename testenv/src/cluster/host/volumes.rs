@@ -31,7 +31,10 @@ const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// By this, Kubernetes knows that the volume's end is ours to bring about.
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 
-/// The folder of the node that has the volumes' folders.
+/// The label that a node's name stands in.
+const HOSTNAME: &str = "kubernetes.io/hostname";
+
+/// The folder of a node that has its volumes' folders.
 const FOLDER: &str = "/var/lib/kubelet/ultra-testenv-volumes";
 
 const RETRY: Duration = Duration::from_secs(1);
@@ -39,11 +42,11 @@ const RETRY: Duration = Duration::from_secs(1);
 struct Provisioner {
     client: Client,
     machine: Machine,
-    node: &'static str,
+    node: String,
 }
 
-/// Makes volumes for claims and removes them when those are gone, for ever.
-pub(super) async fn serve(client: Client, machine: Machine, node: &'static str) {
+/// Makes volumes on one node for claims and removes them when those are gone, for ever.
+pub(super) async fn serve(client: Client, machine: Machine, node: String) {
     let claims = Controller::new(
         Api::<PersistentVolumeClaim>::all(client.clone()),
         watcher::Config::default(),
@@ -77,7 +80,7 @@ fn retry<T>(_: Arc<T>, _: &Error, _: Arc<Provisioner>) -> Action {
 }
 
 async fn provide(claim: Arc<PersistentVolumeClaim>, provisioner: Arc<Provisioner>) -> Result<Action, Error> {
-    if !wants_volume(&claim, provisioner.node) {
+    if !wants_volume(&claim, &provisioner.node) {
         return Ok(Action::await_change());
     }
     let name = format!("pvc-{}", claim.uid().unwrap_or_default());
@@ -91,7 +94,7 @@ async fn provide(claim: Arc<PersistentVolumeClaim>, provisioner: Arc<Provisioner
     match volumes
         .create(
             &PostParams::default(),
-            &volume(&name, &folder, &claim, provisioner.node)?,
+            &volume(&name, &folder, &claim, &provisioner.node)?,
         )
         .await
     {
@@ -123,7 +126,7 @@ fn volume(
         .resources
         .and_then(|resources| resources.requests)
         .unwrap_or_default();
-    let on_node = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [node]});
+    let on_node = json!({"key": HOSTNAME, "operator": "In", "values": [node]});
     serde_json::from_value(json!({
         "metadata": {"name": name, "annotations": {PROVISIONED_BY: PROVISIONER}},
         "spec": {
@@ -149,7 +152,8 @@ async fn reclaim(volume: Arc<PersistentVolume>, provisioner: Arc<Provisioner>) -
     let ours = volume
         .annotations()
         .get(PROVISIONED_BY)
-        .is_some_and(|by| by == PROVISIONER);
+        .is_some_and(|by| by == PROVISIONER)
+        && is_on(&volume, &provisioner.node);
     let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
     if ours && phase == Some("Released") && volume.metadata.deletion_timestamp.is_none() {
         let name = volume.name_any();
@@ -164,6 +168,22 @@ async fn reclaim(volume: Arc<PersistentVolume>, provisioner: Arc<Provisioner>) -
         }
     }
     Ok(Action::await_change())
+}
+
+/// Whether the volume's folder is on this node: each node removes its own.
+fn is_on(volume: &PersistentVolume, node: &str) -> bool {
+    let terms = volume
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.node_affinity.as_ref()?.required.as_ref())
+        .map(|required| required.node_selector_terms.as_slice())
+        .unwrap_or_default();
+    terms
+        .iter()
+        .flat_map(|term| term.match_expressions.iter().flatten())
+        .filter(|expression| expression.key == HOSTNAME)
+        .flat_map(|expression| expression.values.iter().flatten())
+        .any(|value| value == node)
 }
 
 #[cfg(test)]
@@ -208,5 +228,12 @@ mod tests {
         assert_eq!(spec.claim_ref.unwrap().uid.as_deref(), Some("u"));
         assert_eq!(spec.capacity.unwrap()["storage"], Quantity(String::from("1Gi")));
         assert_eq!(spec.local.unwrap().path, "/folder");
+    }
+
+    #[test]
+    fn a_volume_is_removed_by_the_node_that_has_it() {
+        let volume = volume("pvc-u", "/folder", &claim(waiting_on("node-1")), "node-1").unwrap();
+        assert!(is_on(&volume, "node-1"));
+        assert!(!is_on(&volume, "node-2"));
     }
 }
