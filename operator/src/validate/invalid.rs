@@ -5,13 +5,14 @@ use crate::crd::Profile;
 /// Why a spec cannot be.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Invalid {
-    /// The service has no authentication yet, so nothing but the open development profile starts.
+    /// Outside of development the service needs keys for its tokens and encrypted connections, which the operator does
+    /// not provide yet.
     #[error(
-        "spec.profile is {0}, which needs authentication, and this version has none: write `profile: development`"
+        "spec.profile is {0}, which needs a key ring and TLS that this version of the operator does not provide: write `profile: development`"
     )]
     ProfileNotAvailable(Profile),
-    /// The same for real providers: the cluster would reach the owner's money without a credential.
-    #[error("spec.mode is real, which needs authentication, and this version has none: write `mode: mock`")]
+    /// The service has no adapter for a real provider yet.
+    #[error("spec.mode is real, and this version has no real providers: write `mode: mock`")]
     ModeNotAvailable,
     /// A choice with none or several of its alternatives.
     #[error("spec.{field}: write exactly one of {alternatives}")]
