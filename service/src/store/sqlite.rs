@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt as _, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -30,7 +30,9 @@ impl Sqlite {
     /// Opens the file, and makes it and its folder where they are missing.
     pub async fn open(path: &Path, config: &config::Database) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| Error::DataFolder {
+            // Hashes of passwords and sealed keys lie in it: it is nobody else's to read.
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|source| Error::DataFolder {
                 path: folder.display().to_string(),
                 source,
             })?;

@@ -1,0 +1,228 @@
+//! What it costs to know who asks: `cargo bench -p ultra-service --bench authentication`.
+//!
+//! First the authenticator alone, in process: nobody, a key in the cache, a token that was seen, a token that was not.
+//! Then a running service that checks as many passwords as it can, with production's parameters, and how long its
+//! liveness takes meanwhile; client and service share the machine. Figures are printed, nothing is asserted.
+
+use std::{
+    error::Error,
+    io::Write as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use time::OffsetDateTime;
+use ultra_service::{
+    auth::{
+        ApiKeys, Authenticator, KeyRing, LiveKeyRing, NewKey, Passwords, Revocations, Rules, TokenRules,
+        Tokens, create_account,
+    },
+    config::Config,
+    domain::{Email, Password, Role, Scope, SessionId, UserId},
+    startup::Application,
+    store,
+};
+
+const ROUNDS: usize = 2_000;
+const LOGIN_TIME: Duration = Duration::from_secs(10);
+const LOGINS_AT_ONCE: usize = 4;
+const PASSWORD: &str = "correct horse battery staple";
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn config(folder: &tempfile::TempDir) -> Result<Config> {
+    let vars = [
+        ("ULTRA_PROFILE", "testing"),
+        ("ULTRA_LISTEN", "127.0.0.1:0"),
+        ("ULTRA_AUTH_TRIES_PER_ACCOUNT", "1000000"),
+        ("ULTRA_AUTH_TRIES_PER_ADDRESS", "1000000"),
+    ];
+    let data = (
+        "ULTRA_DATA_DIR".to_owned(),
+        folder.path().join("data").display().to_string(),
+    );
+    let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(Config::from_env(vars.into_iter().chain([data]))?)
+}
+
+/// All that recognizes callers, over a store with one user.
+struct Bench {
+    authenticator: Authenticator,
+    tokens: Arc<Tokens>,
+    keys: Arc<ApiKeys>,
+    user: UserId,
+}
+
+impl Bench {
+    async fn build(folder: &tempfile::TempDir) -> Result<Self> {
+        let config = config(folder)?;
+        let store = store::open(&config.database).await?;
+        store.migrate().await?;
+        let passwords = Passwords::new(&config.auth.password_hashing)?;
+        let password = Password::parse(SecretString::from(PASSWORD))?;
+        let email: Email = "ada@example.com".parse()?;
+        let user = create_account(&*store, &passwords, email, &password, Role::User)
+            .await?
+            .ok_or("the store is not empty")?;
+        let dir = folder.path().join("keys");
+        KeyRing::generate(&dir)?;
+        let rules = Rules {
+            allow_hmac: false,
+            refuse_known: true,
+        };
+        let ring = LiveKeyRing::load(&dir, rules)?;
+        let rules = TokenRules {
+            issuer: config.auth.issuer,
+            audience: config.auth.audience,
+            access_ttl: config.auth.access_token_ttl,
+            accept_test_tokens: false,
+        };
+        let tokens = Arc::new(Tokens::new(ring, rules));
+        let revocations = Arc::new(Revocations::default());
+        let keys = Arc::new(ApiKeys::new(store.clone(), revocations.clone()));
+        let authenticator = Authenticator::new(store, tokens.clone(), keys.clone(), revocations, true);
+        Ok(Self {
+            authenticator,
+            tokens,
+            keys,
+            user,
+        })
+    }
+
+    fn token(&self) -> Result<HeaderMap> {
+        let now = OffsetDateTime::now_utc();
+        let issued = self
+            .tokens
+            .issue(self.user, SessionId::generate(), Role::User, now)?;
+        bearer(&issued.token)
+    }
+
+    async fn key(&self) -> Result<HeaderMap> {
+        let new = NewKey {
+            name: "bench".to_owned(),
+            scopes: [Scope::Inference].into_iter().collect(),
+            expires_at: None,
+        };
+        let (_, key) = self
+            .keys
+            .create(self.user, new, OffsetDateTime::now_utc())
+            .await?;
+        bearer(key.secret())
+    }
+
+    /// The median time in which these are recognized, one after the other.
+    async fn median(&self, headers: &[HeaderMap]) -> Result<Duration> {
+        let mut times = Vec::with_capacity(headers.len());
+        for headers in headers {
+            let begin = Instant::now();
+            self.authenticator
+                .authenticate(headers, OffsetDateTime::now_utc())
+                .await?;
+            times.push(begin.elapsed());
+        }
+        Ok(quantile(times, 50))
+    }
+}
+
+fn bearer(secret: &SecretString) -> Result<HeaderMap> {
+    let value = HeaderValue::try_from(format!("Bearer {}", secret.expose_secret()))?;
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+}
+
+fn quantile(mut times: Vec<Duration>, percent: usize) -> Duration {
+    times.sort_unstable();
+    times[(times.len() - 1) * percent / 100]
+}
+
+async fn recognition() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bench = Bench::build(&folder).await?;
+    let unseen: Vec<_> = (0..ROUNDS).map(|_| bench.token()).collect::<Result<_>>()?;
+    let (token, key) = (bench.token()?, bench.key().await?);
+    let again = |headers: &HeaderMap| vec![headers.clone(); ROUNDS];
+    let mut out = std::io::stdout();
+    for (what, headers) in [
+        ("nobody", again(&HeaderMap::new())),
+        ("a key in the cache", again(&key)),
+        ("an EdDSA token not seen before", unseen),
+        ("an EdDSA token seen before", again(&token)),
+    ] {
+        let median = bench.median(&headers).await?;
+        writeln!(
+            out,
+            "{what}: {:.1} µs (median of {ROUNDS})",
+            median.as_secs_f64() * 1e6
+        )?;
+    }
+    Ok(())
+}
+
+async fn logins() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bench = Bench::build(&folder).await?;
+    drop(bench);
+    let application = Application::build(config(&folder)?).await?;
+    let url = format!("http://{}", application.local_addr());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let service = tokio::spawn(application.run_until(async {
+        let _ = stopped.await;
+    }));
+    let client = reqwest::Client::new();
+    let end = Instant::now() + LOGIN_TIME;
+    let login = async || {
+        let mut times = Vec::new();
+        let body = json!({"email": "ada@example.com", "password": PASSWORD});
+        while Instant::now() < end {
+            let begin = Instant::now();
+            let request = client.post(format!("{url}/api/v1/auth/login")).json(&body);
+            request.send().await?.error_for_status()?.bytes().await?;
+            times.push(begin.elapsed());
+        }
+        Ok::<_, reqwest::Error>(times)
+    };
+    let live = async {
+        let mut times = Vec::new();
+        while Instant::now() < end {
+            let begin = Instant::now();
+            client
+                .get(format!("{url}/health/live"))
+                .send()
+                .await?
+                .bytes()
+                .await?;
+            times.push(begin.elapsed());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok::<_, reqwest::Error>(times)
+    };
+    let logging_in = futures::future::try_join_all((0..LOGINS_AT_ONCE).map(|_| login()));
+    let (logins, live) = tokio::try_join!(logging_in, live)?;
+    let logins = logins.concat();
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
+        "logins: {:.1} a second, {LOGINS_AT_ONCE} at once (median {:.0} ms)",
+        logins.len() as f64 / LOGIN_TIME.as_secs_f64(),
+        quantile(logins, 50).as_secs_f64() * 1e3
+    )?;
+    writeln!(
+        out,
+        "/health/live meanwhile: p50 {:.2} ms, p99 {:.2} ms",
+        quantile(live.clone(), 50).as_secs_f64() * 1e3,
+        quantile(live, 99).as_secs_f64() * 1e3
+    )?;
+    let _ = stop.send(());
+    service.await??;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    // The client takes the process's default, as it was built without one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    recognition().await?;
+    logins().await
+}
