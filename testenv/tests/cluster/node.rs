@@ -73,18 +73,11 @@ async fn a_claim_gets_a_volume_that_its_pod_may_write_and_that_goes_with_it() {
     let cluster = pod::cluster(1).await;
     let namespace = cluster.namespace().await.unwrap();
     let claims: Api<PersistentVolumeClaim> = Api::default_namespaced(namespace.client());
-    let claim: PersistentVolumeClaim = serde_json::from_value(json!({
-        "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    }))
-    .unwrap();
-    claims.create(&PostParams::default(), &claim).await.unwrap();
-    let mut writer = restricted(
+    let writer = restricted(
         "writer",
         &["sh", "-c", "echo kept > /data/file && stat -c %g /data"],
     );
-    writer["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
-    writer["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
+    let writer = pod::with_volume(&namespace, "data", writer).await;
     pod::run(&namespace, writer, &["Succeeded"]).await;
     assert_eq!(
         log(&namespace, "writer").await,

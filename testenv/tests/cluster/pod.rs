@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::{Api, api::PostParams};
 use serde_json::{Value, json};
 use ultra_testenv::{Cluster, Namespace, wait_for};
@@ -48,6 +48,20 @@ pub(crate) fn restricted(name: &str, command: &[&str]) -> Value {
 /// A Redis that others may ask.
 pub(crate) fn redis(name: &str) -> Value {
     restricted(name, &["redis-server", "--protected-mode", "no", "--save", ""])
+}
+
+/// Claims a volume of the default class, and mounts it in the pod at `/data`.
+pub(crate) async fn with_volume(namespace: &Namespace, claim: &str, mut pod: Value) -> Value {
+    let claims: Api<PersistentVolumeClaim> = Api::default_namespaced(namespace.client());
+    let wanted: PersistentVolumeClaim = serde_json::from_value(json!({
+        "metadata": {"name": claim},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    }))
+    .unwrap();
+    claims.create(&PostParams::default(), &wanted).await.unwrap();
+    pod["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]);
+    pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
+    pod
 }
 
 /// Creates the pod and waits until it has come to one of the phases; gives that.

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::{
     Api,
-    api::{ListParams, LogParams, PostParams},
+    api::{ListParams, LogParams},
 };
 use serde_json::json;
 use ultra_testenv::Namespace;
@@ -41,16 +41,9 @@ async fn a_claim_gets_its_volume_on_the_node_of_its_pod() {
     let cluster = pod::cluster(2).await;
     let namespace = cluster.namespace().await.unwrap();
     let claims: Api<PersistentVolumeClaim> = Api::default_namespaced(namespace.client());
-    let claim: PersistentVolumeClaim = serde_json::from_value(json!({
-        "metadata": {"name": "data"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    }))
-    .unwrap();
-    claims.create(&PostParams::default(), &claim).await.unwrap();
-    let mut writer = restricted("writer", &["sh", "-c", "echo kept > /data/file"]);
+    let writer = restricted("writer", &["sh", "-c", "echo kept > /data/file"]);
+    let mut writer = pod::with_volume(&namespace, "data", writer).await;
     writer["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": "node-2"});
-    writer["spec"]["volumes"] = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
-    writer["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
     pod::run(&namespace, writer, &["Succeeded"]).await;
 
     let volume = claims
