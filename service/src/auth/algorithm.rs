@@ -1,7 +1,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How tokens are signed. A key has exactly one algorithm, so a token's header has nothing to choose; there is no `none`.
+/// How tokens are signed. A key has exactly one algorithm, so a token's header has nothing to choose; there is no
+/// `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 pub enum Algorithm {
     /// Ed25519 (RFC 8037): what the service makes for itself.

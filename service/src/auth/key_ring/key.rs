@@ -47,7 +47,8 @@ impl Key {
         self.can_sign() && self.activate_at().is_none_or(|at| at <= now) && self.verifies(now)
     }
 
-    /// Whether its signatures count at this moment. They do before it signs: another replica may have seen it earlier.
+    /// Whether its signatures count at this moment. They do before it signs: another replica may have seen it
+    /// earlier.
     pub(in crate::auth) fn verifies(&self, now: OffsetDateTime) -> bool {
         self.expire_at().is_none_or(|at| now < at)
     }

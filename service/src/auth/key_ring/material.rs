@@ -88,7 +88,8 @@ impl Material {
         }
     }
 
-    /// Refuses what opens doors to everybody: the test key always, and where it is asked for what stands in documents.
+    /// Refuses what opens doors to everybody: the test key always, and where it is asked for what stands in
+    /// documents.
     pub(super) fn checked(self, content: &[u8], refuse_known: bool) -> Result<Self, KeyFault> {
         let known = match &self {
             Self::Pair { public, .. } => {

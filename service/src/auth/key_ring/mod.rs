@@ -50,8 +50,9 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Reads a directory: `<kid>.pem` is a private key (PKCS#8), which signs and verifies, or a public one (SPKI), which
-    /// verifies only; `<kid>.hs256` is a shared secret; `ring.json` names the signer and when keys activate and expire.
+    /// Reads a directory: `<kid>.pem` is a private key (PKCS#8), which signs and verifies, or a public one (SPKI),
+    /// which verifies only; `<kid>.hs256` is a shared secret; `ring.json` names the signer and when keys activate and
+    /// expire.
     pub fn load(dir: &Path, rules: Rules) -> Result<Self, KeyRingError> {
         Self::load_at(dir, rules, OffsetDateTime::now_utc())
     }

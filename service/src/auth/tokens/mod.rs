@@ -24,6 +24,7 @@ use super::{
     key_ring::{Key, KeyRing},
     test_key,
 };
+use crate::domain::{Role, SessionId, UserId};
 use expectation::Expectation;
 use seen::{Seen, SeenTokens};
 
@@ -90,9 +91,9 @@ impl Tokens {
     /// A token for a session of a user, signed by the key that signs now.
     pub fn issue(
         &self,
-        user: crate::domain::UserId,
-        session: crate::domain::SessionId,
-        role: crate::domain::Role,
+        user: UserId,
+        session: SessionId,
+        role: Role,
         now: OffsetDateTime,
     ) -> Result<IssuedToken, TokenError> {
         let ring = self.ring.current();
@@ -114,8 +115,8 @@ impl Tokens {
 
     /// Whose token it is, if it is one of ours and good at this moment.
     ///
-    /// A token that passed is remembered, so that its signature is checked once; whatever depends on the time is looked
-    /// at every time, and another ring remembers nothing.
+    /// A token that passed is remembered, so that its signature is checked once; whatever depends on the time is
+    /// looked at every time, and another ring remembers nothing.
     pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Verified, TokenError> {
         if token.len() > MAX_BYTES {
             return Err(TokenError::TooLong);

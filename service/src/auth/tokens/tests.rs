@@ -8,10 +8,7 @@ mod rotation;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::{
-    auth::{TEST_ISSUER, TEST_KEY_ID, mint_test_token},
-    domain::{Role, SessionId, UserId},
-};
+use crate::auth::{TEST_ISSUER, TEST_KEY_ID, mint_test_token};
 use forge::{NOW, access_rules, ring, tokens};
 
 #[test]

@@ -1,5 +1,6 @@
-//! Every known way to talk a verifier into something. Each token is good but for one thing, mostly with a good signature
-//! of the ring's own key, so that it would pass if that one check were not there; and each says which check it met.
+//! Every known way to talk a verifier into something. Each token is good but for one thing, mostly with a good
+//! signature of the ring's own key, so that it would pass if that one check were not there; and each says which check
+//! it met.
 
 use base64::{
     Engine as _,

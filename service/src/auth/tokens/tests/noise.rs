@@ -41,7 +41,8 @@ proptest! {
         let (header, claims) = if in_header { (damage(HEADER), claims) } else { (HEADER.to_owned(), damage(&claims)) };
         let token = signed(&header, &claims);
         prop_assert!(looks_like_jwt(&token) || in_header);
-        // A changed header must mean what it meant; a changed claim may be another user's, but never another issuer's.
+        // A changed header must mean what it meant; a changed claim may be another user's, but never another
+        // issuer's.
         if passes(&token) && in_header {
             let header: serde_json::Value = serde_json::from_str(&header).unwrap();
             prop_assert_eq!(&header["alg"], "EdDSA");

@@ -88,7 +88,8 @@ struct Load {
 }
 
 impl Load {
-    /// Waits until every thread has begun a round after this moment and ended it, so that it works with the ring of now.
+    /// Waits until every thread has begun a round after this moment and ended it, so that it works with the ring of
+    /// now.
     fn settle(&self) {
         let before: Vec<u64> = self
             .rounds
