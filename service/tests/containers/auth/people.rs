@@ -28,12 +28,18 @@ pub(crate) async fn service() -> Service {
 
 /// The same, with further variables.
 pub(crate) async fn service_with(vars: &[(&str, &str)]) -> Service {
-    let open = [("ULTRA_AUTH_REGISTRATION", "open")];
+    // Most tests are not about throttling, and those that wait for the admin try often.
+    let defaults = [
+        ("ULTRA_AUTH_REGISTRATION", "open"),
+        ("ULTRA_AUTH_TRIES_PER_ACCOUNT", "100000"),
+        ("ULTRA_AUTH_TRIES_PER_ADDRESS", "100000"),
+    ];
     let all: Vec<_> = CHEAP
         .iter()
         .chain(&ADMIN)
         .chain(
-            open.iter()
+            defaults
+                .iter()
                 .filter(|(name, _)| vars.iter().all(|(set, _)| set != name)),
         )
         .chain(vars)
