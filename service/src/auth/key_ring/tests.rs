@@ -113,6 +113,7 @@ fn a_key_that_cannot_be_used_is_refused_by_its_own_name() {
         (include_str!("testdata/certificate.pem"), KeyFault::NoKey),
         (include_str!("testdata/p-384.pem"), KeyFault::Unsupported),
         (include_str!("testdata/rsa-1024.pem"), KeyFault::RsaSize),
+        (include_str!("testdata/rsa-1024-public.pem"), KeyFault::RsaSize),
         (include_str!("testdata/rsa-e3-public.pem"), KeyFault::Weak),
         // The neutral element: any message has a signature that fits it.
         (
