@@ -16,7 +16,7 @@ use super::{
     problem::ProblemBody,
 };
 use crate::{
-    auth::{self, AccountError, TokenPair},
+    auth::{self, AccountError, TokenError, TokenPair},
     domain::{Email, Password, Role, UserId},
     store::User,
 };
@@ -346,6 +346,13 @@ impl From<AccountError> for Problem {
             AccountError::NoSuchUser => Self::not_found(detail),
             AccountError::OwnRights => Self::new(StatusCode::CONFLICT, "own-rights", detail),
             AccountError::Busy => Self::unavailable("busy", detail),
+            AccountError::Token(TokenError::NoSigningKey) => {
+                tracing::error!(%error, "nobody can log in");
+                Self::unavailable(
+                    "no-signing-key",
+                    "No key of the ring signs at this moment; try again later.",
+                )
+            }
             AccountError::Store(error) => error.into(),
             AccountError::Hash(_) | AccountError::Token(_) => {
                 tracing::error!(%error, "an account's request failed");
