@@ -67,11 +67,13 @@ async fn the_report_tells_the_truth_about_a_database_and_a_cache_that_go_and_com
 async fn a_schema_that_is_too_old_keeps_a_service_that_only_checks_unready_until_it_is_migrated() {
     let stack = Stack::builder().postgres().start().await.unwrap();
     let database = stack.postgres().fresh_database().await.unwrap();
+    let data = tempfile::tempdir().unwrap();
     let application = {
         let vars = [
             ("DATABASE_URL", database.url()),
             ("ULTRA_DATABASE_MIGRATE", "check"),
             ("ULTRA_LISTEN", "127.0.0.1:0"),
+            ("ULTRA_DATA_DIR", data.path().to_str().unwrap()),
         ];
         let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = ultra_service::config::Config::from_env(vars).unwrap();

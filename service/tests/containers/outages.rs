@@ -101,9 +101,11 @@ async fn a_service_that_starts_before_its_database_becomes_ready_once_it_comes()
     let stack = Stack::builder().postgres().dedicated().start().await.unwrap();
     let database = stack.postgres().fresh_database().await.unwrap();
     stack.postgres().stop().await.unwrap();
+    let data = tempfile::tempdir().unwrap();
     let vars = [
         ("DATABASE_URL", database.url()),
         ("ULTRA_LISTEN", "127.0.0.1:0"),
+        ("ULTRA_DATA_DIR", data.path().to_str().unwrap()),
         ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "500ms"),
     ];
     let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
