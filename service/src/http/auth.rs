@@ -12,7 +12,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::{
-    Api, Problem, authentication::LoggedIn, body::JsonBody, client_address::ClientAddress,
+    Api, Problem,
+    authentication::{LoggedIn, REALM},
+    body::JsonBody,
+    client_address::ClientAddress,
     problem::ProblemBody,
 };
 use crate::{
@@ -333,11 +336,11 @@ impl From<AccountError> for Problem {
                     .retry_after(throttled.retry_after.as_secs())
             }
             AccountError::WrongCredentials => {
-                Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", detail).challenge(FORM.to_owned())
+                Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", detail).challenge(REALM.to_owned())
             }
             AccountError::InvalidRefreshToken => {
                 Self::new(StatusCode::UNAUTHORIZED, "invalid-refresh-token", detail)
-                    .challenge(FORM.to_owned())
+                    .challenge(REALM.to_owned())
             }
             AccountError::RegistrationClosed => {
                 Self::new(StatusCode::FORBIDDEN, "registration-closed", detail)
@@ -361,9 +364,6 @@ impl From<AccountError> for Problem {
         }
     }
 }
-
-/// RFC 9110 wants a challenge with every 401; this one is met by logging in.
-const FORM: &str = "Bearer realm=\"ultra\"";
 
 /// An error message as a sentence.
 fn sentence(message: &str) -> String {

@@ -14,8 +14,8 @@ use crate::{
     domain::{SessionId, UserId},
 };
 
-/// The protection space, RFC 9110, section 11.5.
-const REALM: &str = "Bearer realm=\"ultra\"";
+/// The protection space (RFC 9110, section 11.5): the challenge that every 401 begins with.
+pub(super) const REALM: &str = "Bearer realm=\"ultra\"";
 
 /// Lets a request through whose principal has this access, and tells its handler who that is.
 pub(super) async fn require(
