@@ -15,11 +15,18 @@ use super::{
 use crate::{
     config::{self, FirstAdmin, Registration},
     domain::{Email, Password, Role, SessionId, UserId},
-    store::{self, Actor, AuditEntry, CreateUser, Invite, Page, Rotation, Session, Store, TokenHash, User},
+    store::{
+        self, Actor, AuditEntry, CreateUser, Invite, Page, Revocation, Rotation, Session, Store, TokenHash,
+        User, UserChange,
+    },
 };
 
 /// How long an invitation can be used.
 const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A user can be changed between the check of the password and the session, by another login's better hash for one; the
+/// new password is then checked anew.
+const LOGIN_TRIES: usize = 2;
 
 /// Accounts, over the store.
 pub struct Accounts {
@@ -180,8 +187,18 @@ impl Accounts {
         address: IpAddr,
     ) -> Result<TokenPair, Error> {
         self.throttle.admit(email, address)?;
-        let user = self.store.user_by_email(email).await?;
-        let user = self.checked(user, password).await?;
+        for _ in 0..LOGIN_TRIES {
+            let user = self.store.user_by_email(email).await?;
+            let user = self.checked(user, password.clone()).await?;
+            if let Some(tokens) = self.begin_session(&user).await? {
+                return Ok(tokens);
+            }
+        }
+        Err(Error::WrongCredentials)
+    }
+
+    /// `None`: the user is not any more as they were when they were checked.
+    async fn begin_session(&self, user: &User) -> Result<Option<TokenPair>, Error> {
         let now = OffsetDateTime::now_utc();
         let session = Session {
             id: SessionId::generate(),
@@ -190,8 +207,9 @@ impl Accounts {
             expires_at: now + self.refresh_ttl,
         };
         let refresh = OpaqueToken::generate(Kind::Refresh);
-        self.store.create_session(&session, &refresh.hash()).await?;
-        self.pair(&session, user.role, &refresh, now)
+        let begun = self.store.create_session(&session, &refresh.hash(), user).await?;
+        let pair = begun.then(|| self.pair(&session, user.role, &refresh, now));
+        pair.transpose()
     }
 
     /// The user, if there is one and this is their password.
@@ -201,31 +219,31 @@ impl Accounts {
         let Check::Match { outdated } = check else {
             return Err(Error::WrongCredentials);
         };
-        let user = user
+        let mut user = user
             .filter(|user| user.disabled_at.is_none())
             .ok_or(Error::WrongCredentials)?;
         if outdated {
-            self.rehash(&user, password).await;
+            self.rehash(&mut user, password).await;
         }
         Ok(user)
     }
 
     /// Brings a hash to today's parameters. Another login can do it, where this one cannot.
-    async fn rehash(&self, user: &User, password: SecretString) {
+    async fn rehash(&self, user: &mut User, password: SecretString) {
         // One from before today's rules stays as it is until it is changed.
         let Ok(password) = Password::parse(password) else {
             return;
         };
         let rehashed = async {
             let hash = self.passwords.hash(&password).await?;
-            Ok::<_, Error>(
-                self.store
-                    .rehash_password(user.id, &user.password_hash, &hash)
-                    .await?,
-            )
+            let old = &user.password_hash;
+            let rehashed = self.store.rehash_password(user.id, old, &hash).await?;
+            Ok::<_, Error>(rehashed.then_some(hash))
         };
-        if let Err(error) = rehashed.await {
-            tracing::warn!(%error, user = %user.id, "a password keeps its outdated hash");
+        match rehashed.await {
+            Ok(Some(hash)) => user.password_hash = hash,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, user = %user.id, "a password keeps its outdated hash"),
         }
     }
 
@@ -244,7 +262,11 @@ impl Accounts {
         match rotation {
             Rotation::Rotated { session, user } => self.pair(&session, user.role, &next, now),
             Rotation::Reused { session, user } => {
-                self.revocations.add(session.as_uuid(), needless_after);
+                self.revocations.add(Revocation {
+                    id: session.as_uuid(),
+                    revoked_at: now,
+                    expires_at: needless_after,
+                });
                 tracing::warn!(%session, %user, "a refresh token was used twice; its session is revoked");
                 Err(Error::InvalidRefreshToken)
             }
@@ -273,7 +295,11 @@ impl Accounts {
         let now = OffsetDateTime::now_utc();
         let needless_after = self.needless_after(now);
         self.store.revoke_session(session, now, needless_after).await?;
-        self.revocations.add(session.as_uuid(), needless_after);
+        self.revocations.add(Revocation {
+            id: session.as_uuid(),
+            revoked_at: now,
+            expires_at: needless_after,
+        });
         Ok(())
     }
 
@@ -294,8 +320,8 @@ impl Accounts {
         let hash = self.passwords.hash(new).await?;
         let now = OffsetDateTime::now_utc();
         let audit = AuditEntry::new(now, Actor::User(user), "user.password_changed", user);
-        self.store.set_password_hash(account.id, &hash, &audit).await?;
-        self.end_sessions(user, now).await
+        self.change(account.id, &UserChange::Password(hash), now, &audit)
+            .await
     }
 
     /// Erases a user's own account, with all that belongs to it.
@@ -327,8 +353,7 @@ impl Accounts {
         let now = OffsetDateTime::now_utc();
         let audit = AuditEntry::new(now, Actor::User(admin), "user.role_changed", user)
             .with_detail(json!({"role": role}));
-        found(self.store.set_role(user, role, &audit).await?)?;
-        self.end_sessions(user, now).await
+        self.change(user, &UserChange::Role(role), now, &audit).await
     }
 
     /// Shuts a user out, or lets them in again.
@@ -337,15 +362,8 @@ impl Accounts {
         let now = OffsetDateTime::now_utc();
         let action = if disabled { "user.disabled" } else { "user.enabled" };
         let audit = AuditEntry::new(now, Actor::User(admin), action, user);
-        found(
-            self.store
-                .set_disabled(user, disabled.then_some(now), &audit)
-                .await?,
-        )?;
-        if disabled {
-            self.end_sessions(user, now).await?;
-        }
-        Ok(())
+        let change = UserChange::Disabled(disabled.then_some(now));
+        self.change(user, &change, now, &audit).await
     }
 
     /// Erases another's account.
@@ -380,14 +398,27 @@ impl Accounts {
         Ok((token, expires_at))
     }
 
-    async fn end_sessions(&self, user: UserId, now: OffsetDateTime) -> Result<(), Error> {
+    /// Changes a user: here at once, on every replica within a second, for sessions and keys alike.
+    async fn change(
+        &self,
+        user: UserId,
+        change: &UserChange,
+        now: OffsetDateTime,
+        audit: &AuditEntry,
+    ) -> Result<(), Error> {
         let needless_after = self.needless_after(now);
         let ended = self
             .store
-            .revoke_sessions_of(user, None, now, needless_after)
-            .await?;
-        for session in ended {
-            self.revocations.add(session.as_uuid(), needless_after);
+            .change_user(user, change, now, needless_after, audit)
+            .await?
+            .ok_or(Error::NoSuchUser)?;
+        let sessions = ended.into_iter().map(SessionId::as_uuid);
+        for id in sessions.chain([user.as_uuid()]) {
+            self.revocations.add(Revocation {
+                id,
+                revoked_at: now,
+                expires_at: needless_after,
+            });
         }
         Ok(())
     }

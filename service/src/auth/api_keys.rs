@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use moka::future::Cache;
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{ApiKeyId, Role, Scopes, UserId},
-    store::{self, Actor, ApiKeyRecord, AuditEntry, Store, TokenHash},
+    store::{self, Actor, ApiKeyRecord, AuditEntry, Revocation, Store, TokenHash},
 };
 
 /// How long a key is known without the store: also the longest that a lost store lets it live.
@@ -46,6 +46,10 @@ struct Known {
     role: Role,
     scopes: Scopes,
     expires_at: Option<OffsetDateTime>,
+    /// Whether the key was revoked or its owner shut out.
+    refused: bool,
+    /// Before the store was asked: a change that is noticed later may be missing.
+    looked_up_at: Instant,
 }
 
 /// What a new key is to be.
@@ -81,15 +85,17 @@ impl ApiKeys {
     ) -> Result<Option<Principal>, store::Error> {
         let hash = token.hash();
         let known = match self.known.get(&hash).await {
-            Some(known) => known,
-            None => {
+            Some(known) if !self.is_outdated(known.as_deref()) => known,
+            _ => {
                 let known = self.look_up(&hash).await?;
                 self.known.insert(hash, known.clone()).await;
                 known
             }
         };
         let valid = known.filter(|known| {
-            !self.revocations.contains(known.key.as_uuid()) && known.expires_at.is_none_or(|end| now < end)
+            !known.refused
+                && !self.revocations.contains(known.key.as_uuid())
+                && known.expires_at.is_none_or(|end| now < end)
         });
         let Some(known) = valid else { return Ok(None) };
         self.note_use(known.key, now);
@@ -101,19 +107,25 @@ impl ApiKeys {
         }))
     }
 
+    /// Whether the owner was changed since, so that the key may do something else now, or nothing.
+    fn is_outdated(&self, known: Option<&Known>) -> bool {
+        known.is_some_and(|known| self.revocations.has_changed(known.user, known.looked_up_at))
+    }
+
     async fn look_up(&self, hash: &TokenHash) -> Result<Option<Arc<Known>>, store::Error> {
+        let looked_up_at = Instant::now();
         let found = self.store.api_key_by_hash(hash).await?;
-        Ok(found
-            .filter(|(key, owner)| key.revoked_at.is_none() && owner.disabled_at.is_none())
-            .map(|(key, owner)| {
-                Arc::new(Known {
-                    key: key.id,
-                    user: owner.id,
-                    role: owner.role,
-                    scopes: key.scopes,
-                    expires_at: key.expires_at,
-                })
-            }))
+        Ok(found.map(|(key, owner)| {
+            Arc::new(Known {
+                key: key.id,
+                user: owner.id,
+                role: owner.role,
+                scopes: key.scopes,
+                expires_at: key.expires_at,
+                refused: key.revoked_at.is_some() || owner.disabled_at.is_some(),
+                looked_up_at,
+            })
+        }))
     }
 
     /// Makes a key. The token is shown this once.
@@ -166,7 +178,11 @@ impl ApiKeys {
             .revoke_api_key(user, key, now, known_until, &audit)
             .await?;
         if revoked {
-            self.revocations.add(key.as_uuid(), known_until);
+            self.revocations.add(Revocation {
+                id: key.as_uuid(),
+                revoked_at: now,
+                expires_at: known_until,
+            });
         }
         Ok(revoked)
     }

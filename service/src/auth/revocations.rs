@@ -1,18 +1,21 @@
-//! Sessions and keys that were revoked before their time. Every replica reads them from the store twice a second, so
+//! Sessions and keys that were revoked before their time, and users who were changed. Every replica reads them from the store twice a second, so
 //! that a revocation anywhere holds everywhere within one: no message can be lost, a replica that was cut off catches
 //! up, and no Redis is needed (docs/adr/0008).
 
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::store::Store;
+use crate::{
+    domain::UserId,
+    store::{Revocation, Store},
+};
 
 /// Half of the second in which a revocation is to hold.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -23,8 +26,17 @@ const OVERLAP: Duration = Duration::from_secs(15);
 /// What is revoked, as far as this replica knows.
 #[derive(Debug, Default)]
 pub struct Revocations {
-    /// By the id of the session or key: when there can be no token any more that would need it.
-    revoked: RwLock<HashMap<Uuid, OffsetDateTime>>,
+    revoked: RwLock<HashMap<Uuid, Noticed>>,
+}
+
+/// A revocation that this replica knows of.
+#[derive(Debug)]
+struct Noticed {
+    revoked_at: OffsetDateTime,
+    /// When there can be no token any more that would need it.
+    expires_at: OffsetDateTime,
+    /// When this replica came to know, by its own clock.
+    noticed_at: Instant,
 }
 
 impl Revocations {
@@ -36,19 +48,42 @@ impl Revocations {
             .contains_key(&id)
     }
 
-    /// Takes over what this replica has just revoked itself.
-    pub fn add(&self, id: Uuid, expires_at: OffsetDateTime) {
+    /// Whether the user may be another than they were at that moment.
+    pub fn has_changed(&self, user: UserId, since: Instant) -> bool {
         self.revoked
-            .write()
+            .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, expires_at);
+            .get(&user.as_uuid())
+            .is_some_and(|noticed| noticed.noticed_at >= since)
+    }
+
+    /// Takes a revocation over. One that is known is no news, however often it is told.
+    pub fn add(&self, revocation: Revocation) {
+        let Revocation {
+            id,
+            revoked_at,
+            expires_at,
+        } = revocation;
+        let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
+        if revoked
+            .get(&id)
+            .is_none_or(|known| known.revoked_at != revoked_at)
+        {
+            let noticed_at = Instant::now();
+            let noticed = Noticed {
+                revoked_at,
+                expires_at,
+                noticed_at,
+            };
+            revoked.insert(id, noticed);
+        }
     }
 
     fn forget_expired(&self, now: OffsetDateTime) {
         self.revoked
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, expires_at| *expires_at > now);
+            .retain(|_, noticed| noticed.expires_at > now);
     }
 
     /// Follows the store until it is told to stop. While the store is away, what is known stays known.
@@ -66,7 +101,7 @@ impl Revocations {
                     lost = false;
                     for revocation in revocations {
                         seen = seen.max(revocation.revoked_at);
-                        self.add(revocation.id, revocation.expires_at);
+                        self.add(revocation);
                     }
                     self.forget_expired(OffsetDateTime::now_utc());
                 }
@@ -90,10 +125,35 @@ mod tests {
         let revocations = Revocations::default();
         let (id, now) = (Uuid::now_v7(), OffsetDateTime::now_utc());
         assert!(!revocations.contains(id));
-        revocations.add(id, now + Duration::from_secs(60));
+        revocations.add(Revocation {
+            id,
+            revoked_at: now,
+            expires_at: now + Duration::from_secs(60),
+        });
         revocations.forget_expired(now);
         assert!(revocations.contains(id));
         revocations.forget_expired(now + Duration::from_secs(60));
         assert!(!revocations.contains(id));
+    }
+
+    #[test]
+    fn what_is_known_of_a_user_is_old_once_a_change_is_told_and_each_change_counts_once() {
+        let revocations = Revocations::default();
+        let (user, now) = (UserId::generate(), OffsetDateTime::now_utc());
+        let change = |seconds| Revocation {
+            id: user.as_uuid(),
+            revoked_at: now + Duration::from_secs(seconds),
+            expires_at: now + Duration::from_secs(60),
+        };
+        let before = Instant::now();
+        assert!(!revocations.has_changed(user, before));
+        revocations.add(change(0));
+        assert!(revocations.has_changed(user, before));
+        assert!(!revocations.has_changed(UserId::generate(), before));
+        let between = Instant::now();
+        revocations.add(change(0));
+        assert!(!revocations.has_changed(user, between));
+        revocations.add(change(1));
+        assert!(revocations.has_changed(user, between));
     }
 }

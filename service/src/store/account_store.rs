@@ -7,9 +7,10 @@ use super::{
     Error,
     records::{
         ApiKeyRecord, AuditEntry, CreateUser, Invite, Page, Revocation, Rotation, Session, TokenHash, User,
+        UserChange,
     },
 };
-use crate::domain::{ApiKeyId, Email, Role, SessionId, UserId};
+use crate::domain::{ApiKeyId, Email, SessionId, UserId};
 
 /// Users, and what they prove themselves with.
 ///
@@ -38,14 +39,6 @@ pub trait AccountStore: Send + Sync {
     /// All users by id: in the order in which they were made.
     async fn users(&self, page: Page<UserId>) -> Result<Vec<User>, Error>;
 
-    /// Sets a new password. Says whether there is such a user.
-    async fn set_password_hash(
-        &self,
-        id: UserId,
-        hash: &SecretString,
-        audit: &AuditEntry,
-    ) -> Result<bool, Error>;
-
     /// Keeps the same password under a stronger hash: the one at `old` only, so that a password that was changed in
     /// the meantime is not undone. Says whether it was there.
     async fn rehash_password(
@@ -55,16 +48,16 @@ pub trait AccountStore: Send + Sync {
         new: &SecretString,
     ) -> Result<bool, Error>;
 
-    /// Says what a user may do. Says whether there is such a user.
-    async fn set_role(&self, id: UserId, role: Role, audit: &AuditEntry) -> Result<bool, Error>;
-
-    /// Locks a user out, or lets them in again. Says whether there is such a user.
-    async fn set_disabled(
+    /// Changes a user, ends all of their sessions and revokes what is remembered of them, at once or not at all. Says
+    /// which sessions ended; `None` where there is no such user.
+    async fn change_user(
         &self,
         id: UserId,
-        disabled_at: Option<OffsetDateTime>,
+        change: &UserChange,
+        now: OffsetDateTime,
+        revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<bool, Error>;
+    ) -> Result<Option<Vec<SessionId>>, Error>;
 
     /// Removes a user with all that is theirs: sessions, refresh tokens, keys, invites and analyses. Their sessions
     /// and keys are revoked. Audit entries stay. Says whether there was such a user.
@@ -76,8 +69,14 @@ pub trait AccountStore: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<bool, Error>;
 
-    /// Begins a session with its first refresh token.
-    async fn create_session(&self, session: &Session, refresh: &TokenHash) -> Result<(), Error>;
+    /// Begins a session with its first refresh token, where the user's password, role and admission are still those
+    /// that were checked. Says whether they were.
+    async fn create_session(
+        &self,
+        session: &Session,
+        refresh: &TokenHash,
+        checked: &User,
+    ) -> Result<bool, Error>;
 
     /// Uses a refresh token up and puts the next one in its place. Of calls in parallel with one token exactly one
     /// rotates it; the others count as reuse, which revokes the session in the same transaction.
@@ -99,15 +98,6 @@ pub trait AccountStore: Send + Sync {
         now: OffsetDateTime,
         revocation_expires_at: OffsetDateTime,
     ) -> Result<bool, Error>;
-
-    /// Ends all of a user's sessions but one. Says which.
-    async fn revoke_sessions_of(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-        now: OffsetDateTime,
-        revocation_expires_at: OffsetDateTime,
-    ) -> Result<Vec<SessionId>, Error>;
 
     /// What was revoked at that time or later, oldest first.
     async fn revocations_since(&self, since: OffsetDateTime) -> Result<Vec<Revocation>, Error>;

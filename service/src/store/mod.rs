@@ -20,7 +20,7 @@ pub use error::Error;
 pub use postgres::Postgres;
 pub use records::{
     Actor, ApiKeyRecord, AuditEntry, CreateUser, InvalidActor, Invite, Page, Revocation, Rotation, Sealed,
-    SealedProviderKey, Session, TokenHash, User, WrappedKey,
+    SealedProviderKey, Session, TokenHash, User, UserChange, WrappedKey,
 };
 pub use schema::Schema;
 pub use secret_store::SecretStore;

@@ -97,9 +97,10 @@ contract! {
     }
     sessions {
         a_session_is_revoked_once,
-        all_sessions_of_a_user_but_one_are_revoked_and_nobody_elses,
+        a_change_of_a_user_ends_all_of_their_sessions_and_nobody_elses,
         revocations_are_told_in_their_order_from_a_moment_on,
-        a_session_of_nobody_is_refused,
+        a_session_of_somebody_who_is_not_as_they_were_checked_is_not_begun,
+        a_login_and_a_change_at_once_leave_no_session_from_before,
         a_session_whose_token_is_another_ones_is_not_begun,
         what_has_expired_is_forgotten_and_the_rest_stays,
     }

@@ -1,10 +1,11 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// Word that a session or a key is good no longer, kept as long as some token or cache could still hold it for good.
+/// Word that a session or a key is good no longer, or that a user is not what they were, kept as long as some token or
+/// cache could still hold the old for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
-    /// The session's or the key's.
+    /// The session's, the key's or the user's.
     pub id: Uuid,
     /// Since when.
     pub revoked_at: OffsetDateTime,

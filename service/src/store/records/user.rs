@@ -20,6 +20,17 @@ pub struct User {
     pub disabled_at: Option<OffsetDateTime>,
 }
 
+/// What an admin, or the user, changes about a user.
+#[derive(Debug, Clone)]
+pub enum UserChange {
+    /// Another password, as its hash.
+    Password(SecretString),
+    /// What they may do.
+    Role(Role),
+    /// Shuts them out from this time on, or lets them in again.
+    Disabled(Option<OffsetDateTime>),
+}
+
 /// What came of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CreateUser {

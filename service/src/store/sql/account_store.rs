@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::{Database, api_keys, audit_log, invites, refresh_tokens, revocations, sessions, users};
 use crate::{
-    domain::{ApiKeyId, Email, Role, SessionId, UserId},
+    domain::{ApiKeyId, Email, SessionId, UserId},
     store::{
         AccountStore, ApiKeyRecord, AuditEntry, CreateUser, Error, Invite, Page, Revocation, Rotation,
-        Session, TokenHash, User,
+        Session, TokenHash, User, UserChange,
     },
 };
 
@@ -40,15 +40,6 @@ impl<D: Database> AccountStore for D {
         users::list(self, page).await
     }
 
-    async fn set_password_hash(
-        &self,
-        id: UserId,
-        hash: &SecretString,
-        audit: &AuditEntry,
-    ) -> Result<bool, Error> {
-        users::set_password_hash(self, id, hash, audit).await
-    }
-
     async fn rehash_password(
         &self,
         id: UserId,
@@ -58,17 +49,15 @@ impl<D: Database> AccountStore for D {
         users::rehash_password(self, id, old, new).await
     }
 
-    async fn set_role(&self, id: UserId, role: Role, audit: &AuditEntry) -> Result<bool, Error> {
-        users::set_role(self, id, role, audit).await
-    }
-
-    async fn set_disabled(
+    async fn change_user(
         &self,
         id: UserId,
-        disabled_at: Option<OffsetDateTime>,
+        change: &UserChange,
+        now: OffsetDateTime,
+        revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<bool, Error> {
-        users::set_disabled(self, id, disabled_at, audit).await
+    ) -> Result<Option<Vec<SessionId>>, Error> {
+        users::change(self, id, change, now, revocation_expires_at, audit).await
     }
 
     async fn erase_user(
@@ -81,8 +70,13 @@ impl<D: Database> AccountStore for D {
         users::erase(self, id, now, revocation_expires_at, audit).await
     }
 
-    async fn create_session(&self, session: &Session, refresh: &TokenHash) -> Result<(), Error> {
-        sessions::create(self, session, refresh).await
+    async fn create_session(
+        &self,
+        session: &Session,
+        refresh: &TokenHash,
+        checked: &User,
+    ) -> Result<bool, Error> {
+        sessions::create(self, session, refresh, checked).await
     }
 
     async fn rotate_refresh_token(
@@ -106,16 +100,6 @@ impl<D: Database> AccountStore for D {
         revocation_expires_at: OffsetDateTime,
     ) -> Result<bool, Error> {
         sessions::revoke(self, id, now, revocation_expires_at).await
-    }
-
-    async fn revoke_sessions_of(
-        &self,
-        user: UserId,
-        except: Option<SessionId>,
-        now: OffsetDateTime,
-        revocation_expires_at: OffsetDateTime,
-    ) -> Result<Vec<SessionId>, Error> {
-        sessions::revoke_all_of(self, user, except, now, revocation_expires_at).await
     }
 
     async fn revocations_since(&self, since: OffsetDateTime) -> Result<Vec<Revocation>, Error> {

@@ -25,10 +25,12 @@ impl From<RevocationRow> for Revocation {
     }
 }
 
+/// Words about a session or a key come once; a user can be changed again, and the last word counts.
 pub(super) async fn add(transaction: &mut Transaction, revocation: Revocation) -> Result<(), Error> {
     execute!(
         transaction,
-        "insert into revocations (id, revoked_at, expires_at) values ($1, $2, $3) on conflict (id) do nothing",
+        "insert into revocations (id, revoked_at, expires_at) values ($1, $2, $3) on conflict (id) do update \
+         set revoked_at = excluded.revoked_at, expires_at = excluded.expires_at",
         revocation.id,
         Timestamp(revocation.revoked_at),
         Timestamp(revocation.expires_at),

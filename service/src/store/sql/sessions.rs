@@ -1,28 +1,42 @@
+use secrecy::ExposeSecret as _;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{
     Database, Transaction, call,
-    connection::{execute, fetch_all},
+    connection::{execute, fetch_all, fetch_locked},
     refresh_tokens, revocations,
     timestamp::Timestamp,
     transaction,
 };
 use crate::{
     domain::{SessionId, UserId},
-    store::{Error, Revocation, Session, TokenHash},
+    store::{Error, Revocation, Session, TokenHash, User},
 };
 
 /// How long an expired session is kept, so that it can be revoked as long as an access token of it may live.
 const KEPT: Duration = Duration::hours(24);
 
+/// The lock keeps a change of the user, which ends their sessions, from coming in between the look and the session.
 pub(super) async fn create(
     database: &impl Database,
     session: &Session,
     refresh: &TokenHash,
-) -> Result<(), Error> {
+    checked: &User,
+) -> Result<bool, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
+        let unchanged = fetch_locked!(
+            transaction,
+            (Uuid,),
+            "select id from users where id = $1 and password_hash = $2 and role = $3 and disabled_at is null",
+            checked.id.as_uuid(),
+            checked.password_hash.expose_secret(),
+            checked.role.as_str(),
+        )?;
+        if unchanged.is_none() {
+            return Ok(false);
+        }
         execute!(
             transaction,
             "insert into sessions (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)",
@@ -33,7 +47,7 @@ pub(super) async fn create(
         )?;
         refresh_tokens::add(&mut transaction, session.id, refresh).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(true)
     })
     .await
 }
@@ -77,35 +91,27 @@ pub(super) async fn revoke_in(
 }
 
 pub(super) async fn revoke_all_of(
-    database: &impl Database,
+    transaction: &mut Transaction,
     user: UserId,
-    except: Option<SessionId>,
     now: OffsetDateTime,
     revocation_expires_at: OffsetDateTime,
 ) -> Result<Vec<SessionId>, Error> {
-    transaction(database, || async move {
-        let mut transaction = database.begin().await?;
-        let revoked = fetch_all!(
-            transaction,
-            (Uuid,),
-            "update sessions set revoked_at = $2 \
-             where user_id = $1 and revoked_at is null and id <> $3 returning id",
-            user.as_uuid(),
-            Timestamp(now),
-            except.map_or(Uuid::nil(), SessionId::as_uuid),
-        )?;
-        for (id,) in &revoked {
-            let revocation = Revocation {
-                id: *id,
-                revoked_at: now,
-                expires_at: revocation_expires_at,
-            };
-            revocations::add(&mut transaction, revocation).await?;
-        }
-        transaction.commit().await?;
-        Ok(revoked.into_iter().map(|(id,)| id.into()).collect())
-    })
-    .await
+    let revoked = fetch_all!(
+        transaction,
+        (Uuid,),
+        "update sessions set revoked_at = $2 where user_id = $1 and revoked_at is null returning id",
+        user.as_uuid(),
+        Timestamp(now),
+    )?;
+    for (id,) in &revoked {
+        let revocation = Revocation {
+            id: *id,
+            revoked_at: now,
+            expires_at: revocation_expires_at,
+        };
+        revocations::add(transaction, revocation).await?;
+    }
+    Ok(revoked.into_iter().map(|(id,)| id.into()).collect())
 }
 
 /// Refresh tokens go with their sessions.

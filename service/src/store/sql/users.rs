@@ -5,13 +5,15 @@ use uuid::Uuid;
 use super::{
     Database, Transaction, audit_log, call,
     connection::{execute, fetch_all, fetch_locked, fetch_optional},
-    invites,
+    invites, revocations, sessions,
     timestamp::Timestamp,
     transaction,
 };
 use crate::{
-    domain::{Email, Role, UserId},
-    store::{AuditEntry, CreateUser, Error, Page, TokenHash, User, error::unreadable},
+    domain::{Email, SessionId, UserId},
+    store::{
+        AuditEntry, CreateUser, Error, Page, Revocation, TokenHash, User, UserChange, error::unreadable,
+    },
 };
 
 #[derive(sqlx::FromRow)]
@@ -135,25 +137,6 @@ pub(super) async fn list(database: &impl Database, page: Page<UserId>) -> Result
     .await
 }
 
-pub(super) async fn set_password_hash(
-    database: &impl Database,
-    id: UserId,
-    hash: &SecretString,
-    audit: &AuditEntry,
-) -> Result<bool, Error> {
-    transaction(database, || async move {
-        let mut transaction = database.begin().await?;
-        let changed = execute!(
-            transaction,
-            "update users set password_hash = $2 where id = $1",
-            id.as_uuid(),
-            hash.expose_secret(),
-        )?;
-        audit_log::commit_if(transaction, changed == 1, audit).await
-    })
-    .await
-}
-
 pub(super) async fn rehash_password(
     database: &impl Database,
     id: UserId,
@@ -174,42 +157,54 @@ pub(super) async fn rehash_password(
     .await
 }
 
-pub(super) async fn set_role(
+pub(super) async fn change(
     database: &impl Database,
     id: UserId,
-    role: Role,
+    change: &UserChange,
+    now: OffsetDateTime,
+    revocation_expires_at: OffsetDateTime,
     audit: &AuditEntry,
-) -> Result<bool, Error> {
+) -> Result<Option<Vec<SessionId>>, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
-        let changed = execute!(
-            transaction,
-            "update users set role = $2 where id = $1",
-            id.as_uuid(),
-            role.as_str(),
-        )?;
-        audit_log::commit_if(transaction, changed == 1, audit).await
+        if !update(&mut transaction, id, change).await? {
+            return Ok(None);
+        }
+        let ended = sessions::revoke_all_of(&mut transaction, id, now, revocation_expires_at).await?;
+        let revocation = Revocation {
+            id: id.as_uuid(),
+            revoked_at: now,
+            expires_at: revocation_expires_at,
+        };
+        revocations::add(&mut transaction, revocation).await?;
+        audit_log::commit_if(transaction, true, audit).await?;
+        Ok(Some(ended))
     })
     .await
 }
 
-pub(super) async fn set_disabled(
-    database: &impl Database,
-    id: UserId,
-    disabled_at: Option<OffsetDateTime>,
-    audit: &AuditEntry,
-) -> Result<bool, Error> {
-    transaction(database, || async move {
-        let mut transaction = database.begin().await?;
-        let changed = execute!(
+async fn update(transaction: &mut Transaction, id: UserId, change: &UserChange) -> Result<bool, Error> {
+    let changed = match change {
+        UserChange::Password(hash) => execute!(
+            transaction,
+            "update users set password_hash = $2 where id = $1",
+            id.as_uuid(),
+            hash.expose_secret(),
+        ),
+        UserChange::Role(role) => execute!(
+            transaction,
+            "update users set role = $2 where id = $1",
+            id.as_uuid(),
+            role.as_str(),
+        ),
+        UserChange::Disabled(at) => execute!(
             transaction,
             "update users set disabled_at = $2 where id = $1",
             id.as_uuid(),
-            disabled_at.map(Timestamp),
-        )?;
-        audit_log::commit_if(transaction, changed == 1, audit).await
-    })
-    .await
+            at.map(Timestamp),
+        ),
+    };
+    Ok(changed? == 1)
 }
 
 /// What is the user's own refers to them, and goes with them. The lock keeps new sessions and keys from coming in

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use ultra_testenv::Stack;
 
 use super::people::{ADMIN, CHEAP, PASSWORD, Tokens};
@@ -29,14 +29,21 @@ async fn replicas() -> (Service, Service) {
     (one.keeping((stack, database, keys)), other)
 }
 
-/// How long the other replica goes on to accept what was revoked.
-async fn until_refused(status: impl AsyncFn() -> u16) -> Duration {
+/// How long the other replica goes on to answer otherwise.
+async fn until(expected: u16, status: impl AsyncFn() -> u16) -> Duration {
     let start = Instant::now();
-    while status().await != 401 {
-        assert!(start.elapsed() < Duration::from_secs(10), "it is never refused");
+    loop {
+        let last = status().await;
+        if last == expected {
+            return start.elapsed();
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "it answers {last}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    start.elapsed()
+}
+
+async fn until_refused(status: impl AsyncFn() -> u16) -> Duration {
+    until(401, status).await
 }
 
 #[tokio::test]
@@ -74,6 +81,48 @@ async fn what_one_replica_revokes_every_other_refuses_within_a_second() {
     assert_eq!(delete.send().await.unwrap().status(), 204);
     let took = until_refused(async || other.asks(&key).await).await;
     assert!(took < SECOND, "a key's revocation took {took:?}");
+}
+
+#[tokio::test]
+async fn what_an_admin_changes_about_a_user_holds_for_their_keys_on_every_replica_within_a_second() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let (one, other) = replicas().await;
+    let admin = one.admin().await.access;
+    let id = {
+        let ada = one.user("ada@example.com").await.access;
+        let me = one.get("/api/v1/auth/me").bearer_auth(&ada).send().await.unwrap();
+        me.json::<Value>().await.unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let change = async |body: Value| {
+        let url = format!("{}/api/v1/admin/users/{id}", one.url);
+        let change = one.client.patch(url).bearer_auth(&admin).json(&body);
+        assert_eq!(change.send().await.unwrap().status(), 200, "{body}");
+    };
+    change(json!({"role": "admin"})).await;
+    let ada = one.login("ada@example.com").await.access;
+    let body = json!({"name": "key", "scopes": ["inference", "admin"]});
+    let (_, key) = one.new_key(&ada, &body).await;
+    let administers = async || {
+        let users = other.get("/api/v1/admin/users").bearer_auth(&key);
+        users.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!((administers().await, other.asks(&key).await), (200, 200));
+
+    change(json!({"role": "user"})).await;
+    let took = until(403, administers).await;
+    assert!(took < SECOND, "a role took {took:?}");
+    assert_eq!(other.asks(&key).await, 200);
+
+    change(json!({"disabled": true})).await;
+    let took = until_refused(async || other.asks(&key).await).await;
+    assert!(took < SECOND, "shutting a user out took {took:?}");
+
+    change(json!({"disabled": false})).await;
+    let took = until(200, async || other.asks(&key).await).await;
+    assert!(took < SECOND, "letting a user in took {took:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use serde_json::json;
 use ultra_service::{
     domain::{Role, UserId},
-    store::{Actor, AuditEntry, Page},
+    store::{Actor, AuditEntry, Page, UserChange},
 };
 
 use super::{
@@ -22,7 +22,9 @@ pub(super) async fn entries_read_back_newest_first_page_by_page(fresh: Fresh) {
         };
         let detail = json!({"role": "admin", "nested": [1, null, "ü'\""], "index": index});
         let entry = AuditEntry::new(at(index), actor, "user.role_changed", ada.id).with_detail(detail);
-        store.set_role(ada.id, Role::Admin, &entry).await.unwrap();
+        let role = UserChange::Role(Role::Admin);
+        let changed = store.change_user(ada.id, &role, at(0), at(900), &entry).await;
+        assert!(changed.unwrap().is_some());
         entries.push(entry);
     }
     entries.reverse();
@@ -48,9 +50,13 @@ pub(super) async fn a_change_whose_entry_cannot_be_written_does_not_happen(fresh
     let ada = user("ada");
     store.ensure_user(&ada).await.unwrap();
     let entry = AuditEntry::new(at(0), Actor::User(ada.id), "user.role_changed", ada.id);
-    store.set_role(ada.id, Role::User, &entry).await.unwrap();
+    let change = async |role| {
+        let role = UserChange::Role(role);
+        store.change_user(ada.id, &role, at(0), at(900), &entry).await
+    };
+    change(Role::User).await.unwrap();
     // An entry of the same id cannot be written a second time.
-    store.set_role(ada.id, Role::Admin, &entry).await.unwrap_err();
+    change(Role::Admin).await.unwrap_err();
     assert_eq!(store.user(ada.id).await.unwrap().unwrap().role, Role::User);
     store.erase_user(ada.id, at(1), at(2), &entry).await.unwrap_err();
     assert!(store.user(ada.id).await.unwrap().is_some());

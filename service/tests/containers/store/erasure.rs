@@ -9,7 +9,7 @@ use ultra_service::{
 use super::{
     Fresh,
     analyses::analysis,
-    samples::{api_key, at, audit, invite, session, user},
+    samples::{api_key, at, audit, begin, invite, session, user},
 };
 
 /// Something of everything that a user can have.
@@ -18,7 +18,7 @@ async fn settle(store: &Arc<dyn Store>, name: &str) -> (User, SessionId, ApiKeyI
     store.ensure_user(&user).await.unwrap();
     let session = session(user.id);
     let token = |what: &str| TokenHash::of(&format!("{what} of {name}"));
-    store.create_session(&session, &token("refresh")).await.unwrap();
+    begin(store, &session, &token("refresh")).await;
     store
         .rotate_refresh_token(&token("refresh"), &token("second"), at(1), at(900))
         .await
@@ -128,12 +128,12 @@ pub(super) async fn an_erasure_in_the_middle_of_everything_is_whole(fresh: Fresh
     for round in 0..5 {
         let (ada, session, _) = settle(&store, &format!("ada{round}")).await;
         let busy = (0..8).map(|index| {
-            let store = Arc::clone(&store);
+            let (store, ada) = (Arc::clone(&store), ada.clone());
             tokio::spawn(async move {
                 let token = |what: &str| TokenHash::of(&format!("{what} {round} {index}"));
                 // Each of these may come too late, and none may get in between.
                 let second = super::samples::session(ada.id);
-                let _ = store.create_session(&second, &token("refresh")).await;
+                let _ = store.create_session(&second, &token("refresh"), &ada).await;
                 let rotated = store
                     .rotate_refresh_token(&token("refresh"), &token("next"), at(2), at(900))
                     .await

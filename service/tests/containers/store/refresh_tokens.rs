@@ -3,12 +3,12 @@ use std::sync::Arc;
 use futures::future::join_all;
 use ultra_service::{
     domain::{SessionId, UserId},
-    store::{Rotation, Session, Store, TokenHash},
+    store::{Rotation, Session, Store, TokenHash, UserChange},
 };
 
 use super::{
     Fresh,
-    samples::{at, audit, session, user},
+    samples::{at, begin, change, session, user},
 };
 
 /// A user with a session whose first refresh token is `first`.
@@ -16,10 +16,7 @@ async fn logged_in(store: &Arc<dyn Store>) -> Session {
     let ada = user("ada");
     store.ensure_user(&ada).await.unwrap();
     let session = session(ada.id);
-    store
-        .create_session(&session, &TokenHash::of("first"))
-        .await
-        .unwrap();
+    begin(store, &session, &TokenHash::of("first")).await;
     session
 }
 
@@ -74,10 +71,7 @@ pub(super) async fn a_token_that_was_used_before_ends_its_session_and_no_other(f
     let store = fresh.store().await;
     let ada = logged_in(&store).await;
     let other = session(ada.user);
-    store
-        .create_session(&other, &TokenHash::of("other"))
-        .await
-        .unwrap();
+    begin(&store, &other, &TokenHash::of("other")).await;
     assert!(is_rotated(&rotate(&store, "first", "second", 10).await));
     assert!(is_rotated(&rotate(&store, "second", "third", 20).await));
     assert_eq!(
@@ -113,10 +107,7 @@ pub(super) async fn of_twenty_uses_at_once_exactly_one_rotates_and_the_others_en
             ..ada.clone()
         };
         let token = format!("contested {round}");
-        store
-            .create_session(&session, &TokenHash::of(&token))
-            .await
-            .unwrap();
+        begin(&store, &session, &TokenHash::of(&token)).await;
         let tasks = (0..20).map(|index| {
             let (store, token) = (Arc::clone(&store), token.clone());
             tokio::spawn(async move {
@@ -146,17 +137,15 @@ pub(super) async fn a_token_of_a_revoked_session_a_disabled_user_or_nobody_is_un
     let ada = logged_in(&store).await;
     assert!(is_unknown(&rotate(&store, "never issued", "next", 10).await));
 
-    store
-        .set_disabled(ada.user, Some(at(10)), &audit("user.disabled"))
-        .await
-        .unwrap();
+    let disabled = UserChange::Disabled(Some(at(10)));
+    assert_eq!(change(&store, ada.user, &disabled, 10).await, [ada.id]);
     assert!(is_unknown(&rotate(&store, "first", "next", 11).await));
-    store
-        .set_disabled(ada.user, None, &audit("user.enabled"))
-        .await
-        .unwrap();
-    assert!(is_rotated(&rotate(&store, "first", "second", 12).await));
+    change(&store, ada.user, &UserChange::Disabled(None), 11).await;
+    assert!(is_unknown(&rotate(&store, "first", "next", 12).await));
 
+    let ada = session(ada.user);
+    begin(&store, &ada, &TokenHash::of("again")).await;
+    assert!(is_rotated(&rotate(&store, "again", "second", 12).await));
     assert!(store.revoke_session(ada.id, at(13), at(900)).await.unwrap());
     assert!(is_unknown(&rotate(&store, "second", "third", 14).await));
     let third = store.session_of_refresh_token(&TokenHash::of("third")).await;
@@ -173,10 +162,7 @@ pub(super) async fn rotating_and_revoking_at_once_leaves_no_token_that_works(fre
         };
         let token = format!("contested {round}");
         let next = format!("next {round}");
-        store
-            .create_session(&session, &TokenHash::of(&token))
-            .await
-            .unwrap();
+        begin(&store, &session, &TokenHash::of(&token)).await;
         let (_, revoked) = tokio::join!(
             rotate(&store, &token, &next, 10),
             store.revoke_session(session.id, at(10), at(900)),

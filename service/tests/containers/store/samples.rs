@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use ultra_service::{
     domain::{ApiKeyId, Role, Scope, SessionId, UserId},
-    store::{Actor, ApiKeyRecord, AuditEntry, Invite, Session, TokenHash, User},
+    store::{Actor, ApiKeyRecord, AuditEntry, Invite, Session, Store, TokenHash, User, UserChange},
 };
 
 /// So many seconds after the beginning of a test's time, which has microseconds as real times have.
@@ -29,6 +31,27 @@ pub(super) fn session(user: UserId) -> Session {
         created_at: at(0),
         expires_at: at(3_600),
     }
+}
+
+/// Begins a session of its user as they are.
+pub(super) async fn begin(store: &Arc<dyn Store>, session: &Session, refresh: &TokenHash) {
+    let checked = store.user(session.user).await.unwrap().unwrap();
+    let begun = store.create_session(session, refresh, &checked).await;
+    assert!(begun.unwrap());
+}
+
+/// Changes a user who is there, and says which sessions ended.
+pub(super) async fn change(
+    store: &Arc<dyn Store>,
+    user: UserId,
+    change: &UserChange,
+    seconds: i64,
+) -> Vec<SessionId> {
+    let audit = audit("user.changed");
+    let changed = store
+        .change_user(user, change, at(seconds), at(900), &audit)
+        .await;
+    changed.unwrap().unwrap()
 }
 
 pub(super) fn api_key(user: UserId, token: &str) -> ApiKeyRecord {

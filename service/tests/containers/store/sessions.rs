@@ -1,12 +1,13 @@
+use secrecy::SecretString;
 use time::Duration;
 use ultra_service::{
-    domain::{SessionId, UserId},
-    store::{Session, TokenHash},
+    domain::{Role, SessionId},
+    store::{Session, TokenHash, UserChange},
 };
 
 use super::{
     Fresh,
-    samples::{at, audit, invite, session, user},
+    samples::{at, audit, begin, change, invite, session, user},
 };
 
 pub(super) async fn a_session_is_revoked_once(fresh: Fresh) {
@@ -14,10 +15,7 @@ pub(super) async fn a_session_is_revoked_once(fresh: Fresh) {
     let ada = user("ada");
     store.ensure_user(&ada).await.unwrap();
     let session = session(ada.id);
-    store
-        .create_session(&session, &TokenHash::of("token"))
-        .await
-        .unwrap();
+    begin(&store, &session, &TokenHash::of("token")).await;
     assert!(
         !store
             .revoke_session(SessionId::generate(), at(1), at(2))
@@ -38,7 +36,7 @@ pub(super) async fn a_session_is_revoked_once(fresh: Fresh) {
     );
 }
 
-pub(super) async fn all_sessions_of_a_user_but_one_are_revoked_and_nobody_elses(fresh: Fresh) {
+pub(super) async fn a_change_of_a_user_ends_all_of_their_sessions_and_nobody_elses(fresh: Fresh) {
     let store = fresh.store().await;
     let (ada, bob) = (user("ada"), user("bob"));
     store.ensure_user(&ada).await.unwrap();
@@ -46,32 +44,35 @@ pub(super) async fn all_sessions_of_a_user_but_one_are_revoked_and_nobody_elses(
     let mut sessions = Vec::new();
     for (index, owner) in [ada.id, ada.id, ada.id, bob.id].into_iter().enumerate() {
         let session = session(owner);
-        store
-            .create_session(&session, &TokenHash::of(&format!("token {index}")))
-            .await
-            .unwrap();
+        begin(&store, &session, &TokenHash::of(&format!("token {index}"))).await;
         sessions.push(session.id);
     }
     store.revoke_session(sessions[0], at(1), at(900)).await.unwrap();
 
-    let revoked = store
-        .revoke_sessions_of(ada.id, Some(sessions[1]), at(2), at(900))
-        .await;
-    assert_eq!(revoked.unwrap(), [sessions[2]]);
-    let revoked = store.revoke_sessions_of(ada.id, None, at(3), at(900)).await;
-    assert_eq!(revoked.unwrap(), [sessions[1]]);
-    let revoked = store.revoke_sessions_of(ada.id, None, at(4), at(900)).await;
-    assert_eq!(revoked.unwrap(), []);
-    let nobody = store
-        .revoke_sessions_of(UserId::generate(), None, at(5), at(900))
-        .await;
-    assert_eq!(nobody.unwrap(), []);
-    let revocations = store.revocations_since(at(0)).await.unwrap();
-    let ids: Vec<_> = revocations.iter().map(|revocation| revocation.id).collect();
-    assert_eq!(
-        ids,
-        [sessions[0], sessions[2], sessions[1]].map(SessionId::as_uuid)
-    );
+    let mut ended = change(&store, ada.id, &UserChange::Role(Role::Admin), 2).await;
+    ended.sort_unstable();
+    let mut expected = [sessions[1], sessions[2]];
+    expected.sort_unstable();
+    assert_eq!(ended, expected);
+    let told = async |since| {
+        let revocations = store.revocations_since(at(since)).await.unwrap();
+        let mut ids: Vec<_> = revocations.iter().map(|revocation| revocation.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let mut expected = [
+        sessions[0].as_uuid(),
+        sessions[1].as_uuid(),
+        sessions[2].as_uuid(),
+        ada.id.as_uuid(),
+    ];
+    expected.sort_unstable();
+    assert_eq!(told(0).await, expected);
+
+    // Another change of the same user is told again, though nothing is left to end.
+    let ended = change(&store, ada.id, &UserChange::Disabled(Some(at(3))), 3).await;
+    assert_eq!(ended, []);
+    assert_eq!(told(3).await, [ada.id.as_uuid()]);
 }
 
 pub(super) async fn revocations_are_told_in_their_order_from_a_moment_on(fresh: Fresh) {
@@ -85,7 +86,7 @@ pub(super) async fn revocations_are_told_in_their_order_from_a_moment_on(fresh: 
     for offset in micros {
         let session = session(ada.id);
         let token = TokenHash::of(&format!("token {offset}"));
-        store.create_session(&session, &token).await.unwrap();
+        begin(&store, &session, &token).await;
         revoked.push((session.id, base + Duration::microseconds(offset)));
     }
     for (id, at) in revoked.iter().rev() {
@@ -106,14 +107,43 @@ pub(super) async fn revocations_are_told_in_their_order_from_a_moment_on(fresh: 
     assert_eq!(store.revocations_since(later).await.unwrap(), []);
 }
 
-pub(super) async fn a_session_of_nobody_is_refused(fresh: Fresh) {
+pub(super) async fn a_session_of_somebody_who_is_not_as_they_were_checked_is_not_begun(fresh: Fresh) {
     let store = fresh.store().await;
-    let error = store
-        .create_session(&session(UserId::generate()), &TokenHash::of("token"))
-        .await
-        .unwrap_err();
-    assert_eq!(error.class(), "refused");
+    let ada = user("ada");
+    store.ensure_user(&ada).await.unwrap();
+    let token = TokenHash::of("token");
+    let password = UserChange::Password(SecretString::from("$argon2id$new"));
+    let role = UserChange::Role(Role::Admin);
+    let disabled = UserChange::Disabled(Some(at(1)));
+    for what in [password, role, disabled] {
+        let checked = store.user(ada.id).await.unwrap().unwrap();
+        change(&store, ada.id, &what, 1).await;
+        let begun = store.create_session(&session(ada.id), &token, &checked).await;
+        assert!(!begun.unwrap(), "{what:?}");
+    }
+    let locked_out = store.user(ada.id).await.unwrap().unwrap();
+    for checked in [locked_out, user("nobody")] {
+        let begun = store.create_session(&session(checked.id), &token, &checked).await;
+        assert!(!begun.unwrap(), "{checked:?}");
+    }
     assert_eq!(fresh.rows("sessions").await, 0);
+}
+
+pub(super) async fn a_login_and_a_change_at_once_leave_no_session_from_before(fresh: Fresh) {
+    let store = fresh.store().await;
+    for round in 0..10 {
+        let ada = user(&format!("ada{round}"));
+        store.ensure_user(&ada).await.unwrap();
+        let session = session(ada.id);
+        let token = TokenHash::of(&format!("token {round}"));
+        let password = UserChange::Password(SecretString::from("$argon2id$new"));
+        let (begun, ended) = tokio::join!(
+            store.create_session(&session, &token, &ada),
+            change(&store, ada.id, &password, 5),
+        );
+        let expected: &[SessionId] = if begun.unwrap() { &[session.id] } else { &[] };
+        assert_eq!(ended, expected);
+    }
 }
 
 pub(super) async fn a_session_whose_token_is_another_ones_is_not_begun(fresh: Fresh) {
@@ -121,8 +151,9 @@ pub(super) async fn a_session_whose_token_is_another_ones_is_not_begun(fresh: Fr
     let ada = user("ada");
     store.ensure_user(&ada).await.unwrap();
     let token = TokenHash::of("token");
-    store.create_session(&session(ada.id), &token).await.unwrap();
-    store.create_session(&session(ada.id), &token).await.unwrap_err();
+    begin(&store, &session(ada.id), &token).await;
+    let taken = store.create_session(&session(ada.id), &token, &ada).await;
+    assert_eq!(taken.unwrap_err().class(), "refused");
     assert_eq!(fresh.rows("sessions").await, 1);
 }
 
@@ -136,10 +167,7 @@ pub(super) async fn what_has_expired_is_forgotten_and_the_rest_stays(fresh: Fres
             expires_at: at(expires),
             ..session(ada.id)
         };
-        store
-            .create_session(&session, &TokenHash::of(name))
-            .await
-            .unwrap();
+        begin(&store, &session, &TokenHash::of(name)).await;
         store
             .revoke_session(session.id, at(1), at(expires))
             .await

@@ -4,12 +4,12 @@ use futures::future::join_all;
 use secrecy::{ExposeSecret as _, SecretString};
 use ultra_service::{
     domain::{Role, UserId},
-    store::{CreateUser, Page, User},
+    store::{CreateUser, Page, User, UserChange},
 };
 
 use super::{
     Fresh,
-    samples::{at, audit, user},
+    samples::{at, audit, change, user},
 };
 
 /// All of a user, to be compared.
@@ -142,15 +142,18 @@ pub(super) async fn a_change_of_a_user_is_audited_and_one_of_nobody_is_not(fresh
     store.ensure_user(&ada).await.unwrap();
     store.ensure_user(&bob).await.unwrap();
     let hash = SecretString::from("$argon2id$new");
+    let changes = [
+        UserChange::Password(hash.clone()),
+        UserChange::Role(Role::Admin),
+        UserChange::Disabled(Some(at(7))),
+    ];
     for (id, there) in [(UserId::generate(), false), (ada.id, true)] {
-        let password = store
-            .set_password_hash(id, &hash, &audit("user.password_changed"))
-            .await;
-        assert_eq!(password.unwrap(), there);
-        let role = store.set_role(id, Role::Admin, &audit("user.role_changed")).await;
-        assert_eq!(role.unwrap(), there);
-        let disabled = store.set_disabled(id, Some(at(7)), &audit("user.disabled")).await;
-        assert_eq!(disabled.unwrap(), there);
+        for change in &changes {
+            let changed = store
+                .change_user(id, change, at(7), at(900), &audit("user.changed"))
+                .await;
+            assert_eq!(changed.unwrap().is_some(), there, "{change:?}");
+        }
         assert_eq!(fresh.rows("audit_log").await, if there { 3 } else { 0 });
     }
     let changed = User {
@@ -164,8 +167,7 @@ pub(super) async fn a_change_of_a_user_is_audited_and_one_of_nobody_is_not(fresh
         parts(&changed)
     );
     assert_eq!(parts(&store.user(bob.id).await.unwrap().unwrap()), parts(&bob));
-    let enabled = store.set_disabled(ada.id, None, &audit("user.enabled")).await;
-    assert!(enabled.unwrap());
+    change(&store, ada.id, &UserChange::Disabled(None), 8).await;
     assert_eq!(store.user(ada.id).await.unwrap().unwrap().disabled_at, None);
 }
 
@@ -181,10 +183,7 @@ pub(super) async fn a_stronger_hash_does_not_undo_a_password_that_was_changed_me
             .unwrap()
     );
     let changed = SecretString::from("$argon2id$of another password");
-    store
-        .set_password_hash(ada.id, &changed, &audit("user.password_changed"))
-        .await
-        .unwrap();
+    change(&store, ada.id, &UserChange::Password(changed.clone()), 1).await;
     let late = SecretString::from("$argon2id$stronger still");
     assert!(!store.rehash_password(ada.id, &stronger, &late).await.unwrap());
     let kept = store.user(ada.id).await.unwrap().unwrap().password_hash;
