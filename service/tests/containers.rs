@@ -13,6 +13,8 @@ mod analyses;
 mod auth;
 #[path = "containers/cache.rs"]
 mod cache;
+#[path = "containers/canary.rs"]
+mod canary;
 #[path = "containers/errors.rs"]
 mod errors;
 #[path = "containers/harness.rs"]
@@ -23,6 +25,8 @@ mod health;
 mod openai;
 #[path = "containers/outages.rs"]
 mod outages;
+#[path = "containers/program.rs"]
+mod program;
 #[path = "containers/secrets.rs"]
 mod secrets;
 #[path = "containers/shutdown.rs"]

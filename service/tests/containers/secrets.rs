@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -18,10 +17,7 @@ use ultra_service::{
     store::{Actor, SealedProviderKey},
 };
 
-use super::{
-    harness::until,
-    store::fresh::{Fresh, open},
-};
+use super::{harness::until, store::fresh::Fresh};
 
 const AT: OffsetDateTime = datetime!(2026-02-03 04:05:06.789012 UTC);
 
@@ -253,32 +249,22 @@ async fn a_new_master_key_in_the_file_is_followed_by_every_row_while_all_are_rea
     assert_eq!(counts.len(), 1, "{counts:?}");
 }
 
-/// Tells a process of this test that it is the one to be killed, and which database is meant.
-const ROTATE: &str = "ULTRA_SERVICE_TEST_ROTATES";
-
 /// How many secrets are stored.
 const MANY: usize = 10_000;
 
-/// Rotates as `ultra-service secrets rotate` does, until it is done or killed.
-async fn rotate_elsewhere(target: &str) {
-    let target = match target.split_once(' ') {
-        Some(("sqlite", path)) => DatabaseTarget::Sqlite(path.into()),
-        Some(("postgres", url)) => DatabaseTarget::Postgres(SecretString::from(url)),
-        _ => panic!("no target"),
+/// `ultra-service secrets rotate`, which is killed after the given time unless it has ended before.
+fn rotation(fresh: &Fresh, lasts: Duration) -> ExitStatus {
+    let (name, value) = match fresh.target() {
+        DatabaseTarget::Sqlite(path) => ("ULTRA_DATA_DIR", path.parent().unwrap().display().to_string()),
+        DatabaseTarget::Postgres(url) => ("DATABASE_URL", url.expose_secret().to_owned()),
     };
-    let keys = ProviderKeys::new(open(target).await, live(&["new", "old"]));
-    keys.rotate().await.unwrap();
-}
-
-/// A rotation in a process of its own, which is killed after the given time unless it has ended before.
-fn rotation(fresh: &Fresh, test: &str, lasts: Duration) -> ExitStatus {
-    let target = match fresh.target() {
-        DatabaseTarget::Sqlite(path) => format!("sqlite {}", path.display()),
-        DatabaseTarget::Postgres(url) => format!("postgres {}", url.expose_secret()),
-    };
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env(ROTATE, target)
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ultra-service"))
+        .args(["secrets", "rotate"])
+        .env_clear()
+        .env("ULTRA_PROFILE", "testing")
+        .env("ULTRA_MASTER_KEY", text(&["new", "old"]))
+        .env(name, value)
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -295,7 +281,7 @@ fn rotation(fresh: &Fresh, test: &str, lasts: Duration) -> ExitStatus {
     }
 }
 
-async fn survives_kills(fresh: Fresh, test: &str) {
+async fn ten_thousand_secrets_survive_a_rotation_that_is_killed_again_and_again(fresh: Fresh) {
     put_many(&keys(&fresh, &["old"]).await, MANY).await;
     let mut moved = 0;
     let mut kills_that_hit = 0;
@@ -307,7 +293,7 @@ async fn survives_kills(fresh: Fresh, test: &str) {
         );
         // From before the process has reached the database to well within its work.
         let lasts = Duration::from_millis(rand::random_range(5..600));
-        let status = rotation(&fresh, test, lasts);
+        let status = rotation(&fresh, lasts);
         let counts = all_readable(&fresh, &["new", "old"], MANY).await;
         let now = counts.get("new").copied().unwrap_or(0);
         assert!(now >= moved, "rows went back: {moved} before, {now} now");
@@ -324,7 +310,7 @@ async fn survives_kills(fresh: Fresh, test: &str) {
         moved = now;
         if kills_that_hit == 8 {
             // Enough of that: whoever comes next finishes.
-            let status = rotation(&fresh, test, Duration::from_secs(120));
+            let status = rotation(&fresh, Duration::from_secs(120));
             assert!(status.success(), "{status}");
             break;
         }
@@ -335,33 +321,6 @@ async fn survives_kills(fresh: Fresh, test: &str) {
     );
     let counts = all_readable(&fresh, &["new"], MANY).await;
     assert_eq!(counts.len(), 1, "{counts:?}");
-}
-
-mod sqlite {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn ten_thousand_secrets_survive_a_rotation_that_is_killed_again_and_again() {
-        if let Ok(target) = env::var(ROTATE) {
-            return rotate_elsewhere(&target).await;
-        }
-        let test = "secrets::sqlite::ten_thousand_secrets_survive_a_rotation_that_is_killed_again_and_again";
-        survives_kills(Fresh::sqlite(), test).await;
-    }
-}
-
-mod postgres {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn ten_thousand_secrets_survive_a_rotation_that_is_killed_again_and_again() {
-        if let Ok(target) = env::var(ROTATE) {
-            return rotate_elsewhere(&target).await;
-        }
-        let test =
-            "secrets::postgres::ten_thousand_secrets_survive_a_rotation_that_is_killed_again_and_again";
-        survives_kills(Fresh::postgres().await, test).await;
-    }
 }
 
 /// Runs each test on a new database of both kinds.
@@ -388,4 +347,5 @@ on_both! {
     a_rotation_moves_what_it_can_in_batches_and_says_when_old_keys_can_go,
     two_rotations_at_once_with_writers_in_between_lose_nothing,
     a_new_master_key_in_the_file_is_followed_by_every_row_while_all_are_read,
+    ten_thousand_secrets_survive_a_rotation_that_is_killed_again_and_again,
 }
