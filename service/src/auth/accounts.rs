@@ -6,11 +6,13 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use secrecy::SecretString;
 use serde_json::json;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{
     Passwords, Revocations, Throttle, Throttled, TokenError, Tokens,
     opaque_token::{Kind, OpaqueToken},
     passwords::{self, Check},
+    tokens::Signer,
 };
 use crate::{
     config::{self, FirstAdmin, Registration},
@@ -36,7 +38,7 @@ pub struct Accounts {
     throttle: Throttle,
     revocations: Arc<Revocations>,
     registration: Registration,
-    access_ttl: Duration,
+    first_admin: Option<Email>,
     refresh_ttl: Duration,
 }
 
@@ -115,7 +117,7 @@ impl Accounts {
             throttle: Throttle::new(config.tries_per_account, config.tries_per_address),
             revocations,
             registration: config.registration,
-            access_ttl: config.access_token_ttl,
+            first_admin: config.first_admin.as_ref().map(|admin| admin.email.clone()),
             refresh_ttl: config.refresh_token_ttl,
         })
     }
@@ -133,6 +135,10 @@ impl Accounts {
         self.throttle.admit_address(address)?;
         let now = OffsetDateTime::now_utc();
         let user = new_user(&self.passwords, email, password, Role::User, now).await?;
+        // The first admin is made in the background, and nobody may be faster.
+        if self.first_admin.as_ref() == Some(&user.email) {
+            return Ok(());
+        }
         let audit = AuditEntry::new(now, Actor::User(user.id), "user.registered", user.id);
         match self
             .store
@@ -157,7 +163,13 @@ impl Accounts {
 
     /// Makes the first admin, unless the address has an account.
     pub async fn ensure_first_admin(&self, admin: &FirstAdmin) -> Result<(), Error> {
-        if self.store.user_by_email(&admin.email).await?.is_some() {
+        if let Some(user) = self.store.user_by_email(&admin.email).await? {
+            if user.role != Role::Admin {
+                tracing::error!(
+                    user = %user.id,
+                    "the address of ULTRA_AUTH_ADMIN_EMAIL belongs to a user who is no admin: nobody was made one"
+                );
+            }
             return Ok(());
         }
         let now = OffsetDateTime::now_utc();
@@ -207,8 +219,9 @@ impl Accounts {
             expires_at: now + self.refresh_ttl,
         };
         let refresh = OpaqueToken::generate(Kind::Refresh);
+        let signer = self.tokens.signer(now)?;
         let begun = self.store.create_session(&session, &refresh.hash(), user).await?;
-        let pair = begun.then(|| self.pair(&session, user.role, &refresh, now));
+        let pair = begun.then(|| pair(&signer, &session, user.role, &refresh, now));
         pair.transpose()
     }
 
@@ -249,24 +262,21 @@ impl Accounts {
 
     /// Trades a refresh token for a new pair. A token that was used before means that somebody has stolen it: the
     /// whole session ends, for the thief and the owner alike.
-    pub async fn refresh(&self, token: &str, address: IpAddr) -> Result<TokenPair, Error> {
-        self.throttle.admit_address(address)?;
+    pub async fn refresh(&self, token: &str) -> Result<TokenPair, Error> {
         let presented = OpaqueToken::parse(Kind::Refresh, token).map_err(|_| Error::InvalidRefreshToken)?;
         let next = OpaqueToken::generate(Kind::Refresh);
         let now = OffsetDateTime::now_utc();
-        let needless_after = self.needless_after(now);
+        // Whoever is told to come back later has to come with the same token.
+        let signer = self.tokens.signer(now)?;
+        let needless_after = needless_after(now);
         let rotation = self
             .store
             .rotate_refresh_token(&presented.hash(), &next.hash(), now, needless_after)
             .await?;
         match rotation {
-            Rotation::Rotated { session, user } => self.pair(&session, user.role, &next, now),
+            Rotation::Rotated { session, user } => pair(&signer, &session, user.role, &next, now),
             Rotation::Reused { session, user } => {
-                self.revocations.add(Revocation {
-                    id: session.as_uuid(),
-                    revoked_at: now,
-                    expires_at: needless_after,
-                });
+                self.note([session.as_uuid()], now, needless_after);
                 tracing::warn!(%session, %user, "a refresh token was used twice; its session is revoked");
                 Err(Error::InvalidRefreshToken)
             }
@@ -274,32 +284,12 @@ impl Accounts {
         }
     }
 
-    fn pair(
-        &self,
-        session: &Session,
-        role: Role,
-        refresh: &OpaqueToken,
-        now: OffsetDateTime,
-    ) -> Result<TokenPair, Error> {
-        let access = self.tokens.issue(session.user, session.id, role, now)?;
-        Ok(TokenPair {
-            access_token: access.token,
-            expires_at: access.expires_at,
-            refresh_token: refresh.secret().clone(),
-            refresh_expires_at: session.expires_at,
-        })
-    }
-
     /// Ends a session: here at once, on every replica within a second.
     pub async fn log_out(&self, session: SessionId) -> Result<(), Error> {
         let now = OffsetDateTime::now_utc();
-        let needless_after = self.needless_after(now);
+        let needless_after = needless_after(now);
         self.store.revoke_session(session, now, needless_after).await?;
-        self.revocations.add(Revocation {
-            id: session.as_uuid(),
-            revoked_at: now,
-            expires_at: needless_after,
-        });
+        self.note([session.as_uuid()], now, needless_after);
         Ok(())
     }
 
@@ -374,12 +364,11 @@ impl Accounts {
 
     async fn erase(&self, user: UserId, actor: Actor) -> Result<(), Error> {
         let now = OffsetDateTime::now_utc();
+        let needless_after = needless_after(now);
         let audit = AuditEntry::new(now, actor, "user.erased", user);
-        found(
-            self.store
-                .erase_user(user, now, self.needless_after(now), &audit)
-                .await?,
-        )
+        let ended = self.store.erase_user(user, needless_after, &audit).await?;
+        self.note(ended.ok_or(Error::NoSuchUser)?, now, needless_after);
+        Ok(())
     }
 
     /// Lets one person register. The token is shown this once.
@@ -406,28 +395,55 @@ impl Accounts {
         now: OffsetDateTime,
         audit: &AuditEntry,
     ) -> Result<(), Error> {
-        let needless_after = self.needless_after(now);
+        let needless_after = needless_after(now);
         let ended = self
             .store
             .change_user(user, change, now, needless_after, audit)
             .await?
             .ok_or(Error::NoSuchUser)?;
         let sessions = ended.into_iter().map(SessionId::as_uuid);
-        for id in sessions.chain([user.as_uuid()]) {
-            self.revocations.add(Revocation {
-                id,
-                revoked_at: now,
-                expires_at: needless_after,
-            });
-        }
+        self.note(sessions.chain([user.as_uuid()]), now, needless_after);
         Ok(())
     }
 
-    /// No access token of a session that ends now is accepted after this anyway, whatever two clocks differ by.
-    fn needless_after(&self, now: OffsetDateTime) -> OffsetDateTime {
-        const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
-        now + self.access_ttl + CLOCKS_DIFFER_BY
+    /// Takes over what this replica has revoked itself, without waiting for the next look into the store.
+    fn note(
+        &self,
+        ids: impl IntoIterator<Item = Uuid>,
+        revoked_at: OffsetDateTime,
+        expires_at: OffsetDateTime,
+    ) {
+        for id in ids {
+            self.revocations.add(Revocation {
+                id,
+                revoked_at,
+                expires_at,
+            });
+        }
     }
+}
+
+fn pair(
+    signer: &Signer<'_>,
+    session: &Session,
+    role: Role,
+    refresh: &OpaqueToken,
+    now: OffsetDateTime,
+) -> Result<TokenPair, Error> {
+    let access = signer.issue(session.user, session.id, role, now)?;
+    Ok(TokenPair {
+        access_token: access.token,
+        expires_at: access.expires_at,
+        refresh_token: refresh.secret().clone(),
+        refresh_expires_at: session.expires_at,
+    })
+}
+
+/// No access token of a session that ends now is accepted after this anyway, whatever two clocks differ by and however
+/// long tokens lived before somebody shortened that.
+fn needless_after(now: OffsetDateTime) -> OffsetDateTime {
+    const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
+    now + config::LONGEST_ACCESS_TOKEN_TTL + CLOCKS_DIFFER_BY
 }
 
 /// Makes an account as the service's owner does, from the command line. `None`: the address has one already.
@@ -469,8 +485,4 @@ fn not_oneself(admin: UserId, user: UserId) -> Result<(), Error> {
     } else {
         Ok(())
     }
-}
-
-fn found(found: bool) -> Result<(), Error> {
-    if found { Ok(()) } else { Err(Error::NoSuchUser) }
 }

@@ -20,8 +20,12 @@ use crate::{
 /// Half of the second in which a revocation is to hold.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// How far each look reaches back before the newest that was seen: a transaction that began earlier may be seen later.
-const OVERLAP: Duration = Duration::from_secs(15);
+/// How far each look reaches back by the database's clock: longer than any transaction that revokes may take, which is
+/// seen when it has ended and stamped before.
+const REACH: Duration = Duration::from_secs(120);
+
+/// A replica whose last look is longer ago than this may have missed something, and looks at everything again.
+const SOON_ENOUGH: Duration = Duration::from_secs(30);
 
 /// What is revoked, as far as this replica knows.
 #[derive(Debug, Default)]
@@ -88,19 +92,20 @@ impl Revocations {
 
     /// Follows the store until it is told to stop. While the store is away, what is known stays known.
     pub async fn follow(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
-        let mut seen = OffsetDateTime::UNIX_EPOCH;
+        let mut last: Option<Instant> = None;
         let mut lost = false;
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let since = seen
-                .checked_sub(OVERLAP.try_into().unwrap_or_default())
-                .unwrap_or(seen);
-            match store.revocations_since(since).await {
+            let now = Instant::now();
+            let found = match last {
+                Some(last) if now - last < SOON_ENOUGH => store.latest_revocations(REACH).await,
+                _ => store.revocations().await,
+            };
+            match found {
                 Ok(revocations) => {
-                    lost = false;
+                    (last, lost) = (Some(now), false);
                     for revocation in revocations {
-                        seen = seen.max(revocation.revoked_at);
                         self.add(revocation);
                     }
                     self.forget_expired(OffsetDateTime::now_utc());

@@ -61,11 +61,14 @@ pub(super) const AUDIENCE: Variable = Variable {
     description: "Whom access tokens are for: the claim `aud`. Tokens for others are refused.",
 };
 
+/// No access token is valid for longer, whatever is configured.
+pub const LONGEST_ACCESS_TOKEN_TTL: Duration = Duration::from_secs(24 * 3_600);
+
 pub(super) const ACCESS_TOKEN_TTL: Variable = Variable {
     name: "ULTRA_AUTH_ACCESS_TOKEN_TTL",
     concern: "auth",
     secret: false,
-    shape: Shape::Duration(Duration::from_secs(1), Duration::from_secs(24 * 3_600)),
+    shape: Shape::Duration(Duration::from_secs(1), LONGEST_ACCESS_TOKEN_TTL),
     default: Default::Value("15m"),
     production: Production::AsElsewhere,
     example: "15m",

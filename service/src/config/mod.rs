@@ -30,7 +30,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use auth::{Auth, FirstAdmin, PasswordHashing, Registration};
+pub use auth::{Auth, FirstAdmin, LONGEST_ACCESS_TOKEN_TTL, PasswordHashing, Registration};
 pub use cache::Cache;
 pub use cors::{Cors, Origins};
 pub use database::{Database, DatabaseTarget, Migrate};

@@ -223,13 +223,9 @@ pub(super) async fn login(
 )]
 pub(super) async fn refresh(
     State(api): State<Api>,
-    ClientAddress(address): ClientAddress,
     JsonBody(Refresh { refresh_token }): JsonBody<Refresh>,
 ) -> Result<impl IntoResponse, Problem> {
-    let pair = api
-        .accounts
-        .refresh(refresh_token.expose_secret(), address)
-        .await?;
+    let pair = api.accounts.refresh(refresh_token.expose_secret()).await?;
     Ok((NO_STORE, Json(Tokens::from(pair))))
 }
 

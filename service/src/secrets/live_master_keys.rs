@@ -1,5 +1,5 @@
 use std::{
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -16,6 +16,9 @@ use super::{InvalidMasterKeys, KnownMasterKey, MasterKeys};
 /// How often the file is looked at. Kubernetes replaces a mounted Secret by swapping symlinks, which asking for the
 /// content survives.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Far more than any list of keys needs.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// The master keys as they are now.
 #[derive(Clone)]
@@ -42,6 +45,16 @@ pub enum LoadError {
         path: String,
         /// Why.
         source: InvalidMasterKeys,
+    },
+    /// It gives another key the name of one that is in use.
+    #[error(
+        "{path} holds another key under the name {id:?}: what lies under the one of now could not be opened any more, give the new key a new name"
+    )]
+    OtherKey {
+        /// Which.
+        path: String,
+        /// The name.
+        id: String,
     },
     /// It holds a key that production must not use.
     #[error("{path} {source}")]
@@ -123,6 +136,10 @@ impl LiveMasterKeys {
         let path = || file.display().to_string();
         let keys = MasterKeys::parse(&SecretString::from(text))
             .map_err(|source| LoadError::Invalid { path: path(), source })?;
+        if let Some(id) = self.current().renamed_in(&keys) {
+            let (path, id) = (path(), id.to_owned());
+            return Err(LoadError::OtherKey { path, id });
+        }
         if self.refuse_known {
             keys.refuse_known()
                 .map_err(|source| LoadError::Known { path: path(), source })?;
@@ -144,7 +161,14 @@ impl LiveMasterKeys {
 }
 
 fn read(file: &Path) -> io::Result<Zeroizing<String>> {
-    std::fs::read_to_string(file).map(Zeroizing::new)
+    let mut text = Zeroizing::new(String::new());
+    let read = std::fs::File::open(file)?
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if u64::try_from(read).unwrap_or(u64::MAX) > MOST_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
 }
 
 /// What the file showed: by its digest, so that no second copy of the keys is kept.

@@ -142,6 +142,15 @@ impl MasterKeys {
             .eq(other.all().map(MasterKey::parts))
     }
 
+    /// The name under which the other list has another key, if there is one.
+    pub(super) fn renamed_in<'o>(&self, other: &'o Self) -> Option<&'o str> {
+        let renamed = other.all().find(|theirs| {
+            let ours = self.find(&theirs.id);
+            ours.is_some_and(|ours| ours.parts() != theirs.parts())
+        });
+        renamed.map(|key| key.id.as_str())
+    }
+
     fn all(&self) -> impl Iterator<Item = &MasterKey> {
         std::iter::once(&self.first).chain(&self.others)
     }

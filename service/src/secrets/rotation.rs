@@ -8,8 +8,8 @@ use crate::store::SealedProviderKey;
 /// How many rows are held at once.
 const BATCH: u32 = 100;
 
-/// How often rows are looked for that another replica has put under its own, older key in the meantime.
-const INTERVAL: Duration = Duration::from_secs(60);
+/// How long to wait before the next try, where one failed.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// What a rotation did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,12 +85,15 @@ impl ProviderKeys {
         Ok(())
     }
 
-    /// Rotates in the background: at once, whenever the master keys change, and now and then.
+    /// Rotates in the background: at once, and whenever the master keys change. Not now and then: while a new list of
+    /// keys reaches one replica after the other, those with the old one would pull back what the others have moved. The
+    /// last replica to change its keys moves what all others have written until then.
     pub async fn keep_rotated(&self, stop: CancellationToken) {
         let mut changes = self.master_keys.subscribe();
         let mut unreadable = 0;
         loop {
             changes.mark_unchanged();
+            let mut failed = false;
             match self.rotate().await {
                 Ok(rotated) => {
                     if rotated.rewrapped > 0 {
@@ -108,13 +111,14 @@ impl ProviderKeys {
                     unreadable = rotated.unreadable;
                 }
                 Err(error) => {
+                    failed = true;
                     tracing::warn!(%error, "stored keys could not be put under the first master key yet");
                 }
             }
             let next = async {
                 tokio::select! {
                     _ = changes.changed() => {}
-                    () = tokio::time::sleep(INTERVAL) => {}
+                    () = tokio::time::sleep(RETRY), if failed => {}
                 }
             };
             if stop.run_until_cancelled(next).await.is_none() {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 use time::OffsetDateTime;
@@ -60,14 +62,13 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<Option<Vec<SessionId>>, Error>;
 
     /// Removes a user with all that is theirs: sessions, refresh tokens, keys, invites and analyses. Their sessions
-    /// and keys are revoked. Audit entries stay. Says whether there was such a user.
+    /// and keys are revoked. Audit entries stay. Says which sessions and keys ended; `None` where there was no such user.
     async fn erase_user(
         &self,
         id: UserId,
-        now: OffsetDateTime,
         revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<bool, Error>;
+    ) -> Result<Option<Vec<Uuid>>, Error>;
 
     /// Begins a session with its first refresh token, where the user's password, role and admission are still those
     /// that were checked. Says whether they were.
@@ -99,8 +100,11 @@ pub trait AccountStore: Send + Sync {
         revocation_expires_at: OffsetDateTime,
     ) -> Result<bool, Error>;
 
-    /// What was revoked at that time or later, oldest first.
-    async fn revocations_since(&self, since: OffsetDateTime) -> Result<Vec<Revocation>, Error>;
+    /// Everything that is revoked, oldest first.
+    async fn revocations(&self) -> Result<Vec<Revocation>, Error>;
+
+    /// What was revoked in the last so many seconds by the database's clock, oldest first.
+    async fn latest_revocations(&self, within: Duration) -> Result<Vec<Revocation>, Error>;
 
     /// Adds an API key.
     async fn create_api_key(&self, key: &ApiKeyRecord, audit: &AuditEntry) -> Result<(), Error>;

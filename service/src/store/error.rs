@@ -1,5 +1,7 @@
 use std::io;
 
+use sqlx::{error::DatabaseError, sqlite::SqliteError};
+
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -34,6 +36,7 @@ impl Error {
                 "connection_refused"
             }
             Self::Unavailable(sqlx::Error::Tls(_)) => "tls",
+            Self::Unavailable(sqlx::Error::Database(error)) if refuses_us(&**error) => "refused",
             Self::Unavailable(_) => "unreachable",
             Self::Refused(_) => "refused",
             Self::Migration(_) => "migration",
@@ -55,6 +58,26 @@ impl Error {
     }
 }
 
+/// Whether the database cannot work, as it will again by itself. Class 08 is a connection's failure, 53 a lack of
+/// resources, 57P a server that stops or starts; SQLite is busy, locked, unable to read or write, full, or without its
+/// file.
+fn is_down(error: &(dyn DatabaseError + 'static)) -> bool {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        // Extended codes keep the primary one in their lowest byte.
+        let primary = code.parse::<u32>().map(|code| code & 0xff);
+        return matches!(primary, Ok(5 | 6 | 10 | 13 | 14));
+    }
+    ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+}
+
+/// Whether it does not let us in: a wrong password or user (class 28), or no such database. Nothing that a request
+/// brings can be at fault, and nothing has to change here for it to work again.
+fn refuses_us(error: &(dyn DatabaseError + 'static)) -> bool {
+    let code = error.code().unwrap_or_default();
+    error.try_downcast_ref::<SqliteError>().is_none() && (code.starts_with("28") || code == "3D000")
+}
+
 /// For what lies in a table and should not.
 pub(super) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Refused(sqlx::Error::Decode(Box::new(error)))
@@ -67,10 +90,7 @@ impl From<sqlx::Error> for Error {
             E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
                 true
             }
-            // Class 08 is a connection's failure, 53 a lack of resources, 57P a server that stops or starts.
-            E::Database(error) => error
-                .code()
-                .is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class))),
+            E::Database(error) => is_down(&**error) || refuses_us(&**error),
             _ => false,
         };
         if outage {

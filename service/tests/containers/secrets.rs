@@ -249,6 +249,54 @@ async fn a_new_master_key_in_the_file_is_followed_by_every_row_while_all_are_rea
     assert_eq!(counts.len(), 1, "{counts:?}");
 }
 
+/// As while a new list of keys reaches one replica after the other.
+async fn replicas_that_disagree_about_the_first_key_do_not_pull_rows_to_and_fro(fresh: Fresh) {
+    put_many(&keys(&fresh, &["new"]).await, 20).await;
+    let late = live(&["old", "new"]);
+    let replicas = [
+        ProviderKeys::new(fresh.store().await, late.clone()),
+        keys(&fresh, &["new", "old"]).await,
+    ];
+    let stop = CancellationToken::new();
+    let mut background = Vec::new();
+    for keys in &replicas {
+        let (rotated, ended) = (keys.clone(), stop.clone());
+        background.push(tokio::spawn(async move { rotated.keep_rotated(ended).await }));
+        until("every row lies under its first key", async || {
+            let status = keys.status().await.unwrap();
+            if status.is_done() { Ok(()) } else { Err(status) }
+        })
+        .await;
+    }
+    // What the late one writes lies under its own first key, until it learns of the new one.
+    let value = SecretString::from("value of provider-00003");
+    replicas[0]
+        .put("provider-00003", &value, system(), AT)
+        .await
+        .unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text(&["new", "old"])).unwrap();
+    let watching = tokio::spawn({
+        let (path, stop) = (file.path().to_owned(), stop.clone());
+        async move { late.watch(path, stop).await }
+    });
+    until("the late one has followed", async || {
+        let status = replicas[0].status().await.unwrap();
+        if status.first == "new" && status.is_done() {
+            Ok(())
+        } else {
+            Err(status)
+        }
+    })
+    .await;
+    stop.cancel();
+    background.push(watching);
+    for task in background {
+        task.await.unwrap();
+    }
+    all_readable(&fresh, &["new"], 20).await;
+}
+
 /// How many secrets are stored.
 const MANY: usize = 10_000;
 
@@ -347,5 +395,6 @@ on_both! {
     a_rotation_moves_what_it_can_in_batches_and_says_when_old_keys_can_go,
     two_rotations_at_once_with_writers_in_between_lose_nothing,
     a_new_master_key_in_the_file_is_followed_by_every_row_while_all_are_read,
+    replicas_that_disagree_about_the_first_key_do_not_pull_rows_to_and_fro,
     ten_thousand_secrets_survive_a_rotation_that_is_killed_again_and_again,
 }

@@ -76,7 +76,8 @@ contract! {
     invites {
         an_invite_is_good_for_one_registration_however_many_come_at_once,
         an_unknown_or_expired_invite_is_invalid_whether_the_address_is_taken_or_not,
-        a_registration_that_fails_does_not_use_the_invite_up,
+        an_invite_is_used_up_by_an_address_that_is_taken_too,
+        an_invite_is_worth_what_its_giver_may_do,
     }
     migrations {
         what_an_older_version_wrote_is_kept_and_it_can_go_on_writing,
@@ -98,7 +99,7 @@ contract! {
     sessions {
         a_session_is_revoked_once,
         a_change_of_a_user_ends_all_of_their_sessions_and_nobody_elses,
-        revocations_are_told_in_their_order_from_a_moment_on,
+        revocations_are_told_by_the_databases_clock_in_their_order,
         a_session_of_somebody_who_is_not_as_they_were_checked_is_not_begun,
         a_login_and_a_change_at_once_leave_no_session_from_before,
         a_session_whose_token_is_another_ones_is_not_begun,

@@ -7,7 +7,7 @@ mod header;
 mod seen;
 mod shape;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jsonwebtoken::Header;
 use secrecy::SecretString;
@@ -71,6 +71,33 @@ pub struct Tokens {
     seen: SeenTokens,
 }
 
+/// A ring with a key that signs.
+pub struct Signer<'t> {
+    ring: Arc<KeyRing>,
+    rules: &'t TokenRules,
+}
+
+impl Signer<'_> {
+    /// A token for a session of a user.
+    pub fn issue(
+        &self,
+        user: UserId,
+        session: SessionId,
+        role: Role,
+        now: OffsetDateTime,
+    ) -> Result<IssuedToken, TokenError> {
+        let key = self.ring.signing_key(now).ok_or(TokenError::NoSigningKey)?;
+        let grant = Grant { user, session, role };
+        let TokenRules {
+            issuer,
+            audience,
+            access_ttl,
+            ..
+        } = self.rules;
+        mint(key, ACCESS_TYPE, issuer, audience, grant, *access_ttl, now)
+    }
+}
+
 impl Tokens {
     /// Tokens by the keys of this ring.
     pub fn new(ring: LiveKeyRing, rules: TokenRules) -> Self {
@@ -88,6 +115,18 @@ impl Tokens {
         }
     }
 
+    /// The key that signs at this moment, to be asked for before anything is changed that needs a signature.
+    pub fn signer(&self, now: OffsetDateTime) -> Result<Signer<'_>, TokenError> {
+        let ring = self.ring.current();
+        if ring.signing_key(now).is_none() {
+            return Err(TokenError::NoSigningKey);
+        }
+        Ok(Signer {
+            ring,
+            rules: &self.rules,
+        })
+    }
+
     /// A token for a session of a user, signed by the key that signs now.
     pub fn issue(
         &self,
@@ -96,16 +135,7 @@ impl Tokens {
         role: Role,
         now: OffsetDateTime,
     ) -> Result<IssuedToken, TokenError> {
-        let ring = self.ring.current();
-        let key = ring.signing_key(now).ok_or(TokenError::NoSigningKey)?;
-        let grant = Grant { user, session, role };
-        let TokenRules {
-            issuer,
-            audience,
-            access_ttl,
-            ..
-        } = &self.rules;
-        mint(key, ACCESS_TYPE, issuer, audience, grant, *access_ttl, now)
+        self.signer(now)?.issue(user, session, role, now)
     }
 
     /// The public keys that verify at this moment.

@@ -36,7 +36,14 @@ fn a_new_valid_content_is_taken_over_and_a_broken_one_is_not() {
     assert_eq!(look(), ("second".to_owned(), true));
     assert_eq!(look(), ("second".to_owned(), false));
 
-    for broken in ["", "third", "third:AAAA", super::super::EXAMPLE_MASTER_KEY] {
+    let other = text("second");
+    for broken in [
+        "",
+        "third",
+        "third:AAAA",
+        super::super::EXAMPLE_MASTER_KEY,
+        &other,
+    ] {
         fs::write(&file, broken).unwrap();
         assert_eq!(look(), ("second".to_owned(), true), "{broken}");
         assert_eq!(look(), ("second".to_owned(), false), "{broken}: told once");

@@ -7,7 +7,7 @@ use uuid::Uuid;
 pub struct Revocation {
     /// The session's, the key's or the user's.
     pub id: Uuid,
-    /// Since when.
+    /// Since when, by the clock of the database.
     pub revoked_at: OffsetDateTime,
     /// When everything that was issued before has expired.
     pub expires_at: OffsetDateTime,

@@ -36,7 +36,7 @@ pub enum UserChange {
 pub enum CreateUser {
     /// There is a new user; the invite, where there was one, is used up.
     Created,
-    /// Somebody has this address. The invite stays good.
+    /// Somebody has this address. The invite is used up all the same: whoever could keep it could find out who is here.
     EmailTaken,
     /// The invite is unknown, used or expired. Nothing is said of the address, which a stranger could be probing.
     InviteInvalid,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use secrecy::SecretString;
 use time::OffsetDateTime;
@@ -63,11 +65,10 @@ impl<D: Database> AccountStore for D {
     async fn erase_user(
         &self,
         id: UserId,
-        now: OffsetDateTime,
         revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<bool, Error> {
-        users::erase(self, id, now, revocation_expires_at, audit).await
+    ) -> Result<Option<Vec<Uuid>>, Error> {
+        users::erase(self, id, revocation_expires_at, audit).await
     }
 
     async fn create_session(
@@ -102,8 +103,12 @@ impl<D: Database> AccountStore for D {
         sessions::revoke(self, id, now, revocation_expires_at).await
     }
 
-    async fn revocations_since(&self, since: OffsetDateTime) -> Result<Vec<Revocation>, Error> {
-        revocations::since(self, since).await
+    async fn revocations(&self) -> Result<Vec<Revocation>, Error> {
+        revocations::all(self).await
+    }
+
+    async fn latest_revocations(&self, within: Duration) -> Result<Vec<Revocation>, Error> {
+        revocations::latest(self, within).await
     }
 
     async fn create_api_key(&self, key: &ApiKeyRecord, audit: &AuditEntry) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{ApiKeyId, UserId},
-    store::{ApiKeyRecord, AuditEntry, Error, Revocation, TokenHash, User, error::unreadable},
+    store::{ApiKeyRecord, AuditEntry, Error, TokenHash, User, error::unreadable},
 };
 
 /// How many uses are written down in one transaction.
@@ -132,12 +132,7 @@ pub(super) async fn revoke(
             Timestamp(now),
         )?;
         if revoked == 1 {
-            let revocation = Revocation {
-                id: id.as_uuid(),
-                revoked_at: now,
-                expires_at: revocation_expires_at,
-            };
-            revocations::add(&mut transaction, revocation).await?;
+            revocations::add(&mut transaction, id.as_uuid(), revocation_expires_at).await?;
         }
         audit_log::commit_if(transaction, revoked == 1, audit).await
     })

@@ -63,34 +63,40 @@ impl Transaction {
 
 /// Runs a statement on a [`Lease`] or [`Transaction`], and counts the rows that it changed.
 macro_rules! execute {
-    ($on:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+    (@ $postgres:expr, $sqlite:expr, $on:expr $(, $value:expr)*) => {
         match $on.connection() {
             $crate::store::sql::connection::Connection::Postgres(connection) => {
-                let query = sqlx::query($sql)$(.bind($value))*;
+                let query = sqlx::query($postgres)$(.bind($value))*;
                 query.execute(&mut *connection).await.map(|done| done.rows_affected())
             }
             $crate::store::sql::connection::Connection::Sqlite(connection) => {
-                let query = sqlx::query($sql)$(.bind($value))*;
+                let query = sqlx::query($sqlite)$(.bind($value))*;
                 query.execute(&mut *connection).await.map(|done| done.rows_affected())
             }
         }
+    };
+    ($on:expr, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::store::sql::connection::execute!(@ $sql, $sql, $on $(, $value)*)
     };
 }
 pub(super) use execute;
 
 /// Reads all rows of a statement.
 macro_rules! fetch_all {
-    ($on:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
+    (@ $postgres:expr, $sqlite:expr, $on:expr, $row:ty $(, $value:expr)*) => {
         match $on.connection() {
             $crate::store::sql::connection::Connection::Postgres(connection) => {
-                let query = sqlx::query_as::<_, $row>($sql)$(.bind($value))*;
+                let query = sqlx::query_as::<_, $row>($postgres)$(.bind($value))*;
                 query.fetch_all(&mut *connection).await
             }
             $crate::store::sql::connection::Connection::Sqlite(connection) => {
-                let query = sqlx::query_as::<_, $row>($sql)$(.bind($value))*;
+                let query = sqlx::query_as::<_, $row>($sqlite)$(.bind($value))*;
                 query.fetch_all(&mut *connection).await
             }
         }
+    };
+    ($on:expr, $row:ty, $sql:expr $(, $value:expr)* $(,)?) => {
+        $crate::store::sql::connection::fetch_all!(@ $sql, $sql, $on, $row $(, $value)*)
     };
 }
 pub(super) use fetch_all;

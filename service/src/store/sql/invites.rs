@@ -23,7 +23,7 @@ pub(super) async fn create(
     .await
 }
 
-/// Whether the invite was good. It is gone afterwards.
+/// Whether the invite was good, and who gave it may still do so. It is gone afterwards.
 pub(super) async fn use_up(
     transaction: &mut Transaction,
     invite: &TokenHash,
@@ -31,7 +31,8 @@ pub(super) async fn use_up(
 ) -> Result<bool, Error> {
     let used = execute!(
         transaction,
-        "delete from invites where hash = $1 and expires_at > $2",
+        "delete from invites where hash = $1 and expires_at > $2 and exists \
+         (select 1 from users where id = created_by and role = 'admin' and disabled_at is null)",
         invite.as_bytes(),
         Timestamp(now),
     )?;

@@ -1,3 +1,7 @@
+//! Revocations, which carry the database's own time: replicas' clocks differ, and what one stamps another must not miss.
+
+use std::time::Duration;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -26,26 +30,48 @@ impl From<RevocationRow> for Revocation {
 }
 
 /// Words about a session or a key come once; a user can be changed again, and the last word counts.
-pub(super) async fn add(transaction: &mut Transaction, revocation: Revocation) -> Result<(), Error> {
+pub(super) async fn add(
+    transaction: &mut Transaction,
+    id: Uuid,
+    expires_at: OffsetDateTime,
+) -> Result<(), Error> {
     execute!(
+        @ "insert into revocations (id, revoked_at, expires_at) values ($1, clock_timestamp(), $2) \
+         on conflict (id) do update set revoked_at = excluded.revoked_at, expires_at = excluded.expires_at",
+        "insert into revocations (id, revoked_at, expires_at) \
+         values ($1, cast(unixepoch('subsec') * 1000000 as integer), $2) \
+         on conflict (id) do update set revoked_at = excluded.revoked_at, expires_at = excluded.expires_at",
         transaction,
-        "insert into revocations (id, revoked_at, expires_at) values ($1, $2, $3) on conflict (id) do update \
-         set revoked_at = excluded.revoked_at, expires_at = excluded.expires_at",
-        revocation.id,
-        Timestamp(revocation.revoked_at),
-        Timestamp(revocation.expires_at),
+        id,
+        Timestamp(expires_at)
     )?;
     Ok(())
 }
 
-pub(super) async fn since(database: &impl Database, since: OffsetDateTime) -> Result<Vec<Revocation>, Error> {
+pub(super) async fn all(database: &impl Database) -> Result<Vec<Revocation>, Error> {
     call(database, async {
         let mut lease = database.lease().await?;
         let rows = fetch_all!(
             lease,
             RevocationRow,
-            "select id, revoked_at, expires_at from revocations where revoked_at >= $1 order by revoked_at, id",
-            Timestamp(since),
+            "select id, revoked_at, expires_at from revocations order by revoked_at, id",
+        )?;
+        Ok(rows.into_iter().map(Revocation::from).collect())
+    })
+    .await
+}
+
+pub(super) async fn latest(database: &impl Database, within: Duration) -> Result<Vec<Revocation>, Error> {
+    call(database, async {
+        let mut lease = database.lease().await?;
+        let rows = fetch_all!(
+            @ "select id, revoked_at, expires_at from revocations \
+             where revoked_at >= clock_timestamp() - make_interval(secs => $1) order by revoked_at, id",
+            "select id, revoked_at, expires_at from revocations \
+             where revoked_at >= cast((unixepoch('subsec') - $1) * 1000000 as integer) order by revoked_at, id",
+            lease,
+            RevocationRow,
+            within.as_secs_f64()
         )?;
         Ok(rows.into_iter().map(Revocation::from).collect())
     })

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{SessionId, UserId},
-    store::{Error, Revocation, Session, TokenHash, User},
+    store::{Error, Session, TokenHash, User},
 };
 
 /// How long an expired session is kept, so that it can be revoked as long as an access token of it may live.
@@ -80,12 +80,7 @@ pub(super) async fn revoke_in(
         Timestamp(now),
     )?;
     if revoked == 1 {
-        let revocation = Revocation {
-            id: id.as_uuid(),
-            revoked_at: now,
-            expires_at: revocation_expires_at,
-        };
-        revocations::add(transaction, revocation).await?;
+        revocations::add(transaction, id.as_uuid(), revocation_expires_at).await?;
     }
     Ok(revoked == 1)
 }
@@ -104,12 +99,7 @@ pub(super) async fn revoke_all_of(
         Timestamp(now),
     )?;
     for (id,) in &revoked {
-        let revocation = Revocation {
-            id: *id,
-            revoked_at: now,
-            expires_at: revocation_expires_at,
-        };
-        revocations::add(transaction, revocation).await?;
+        revocations::add(transaction, *id, revocation_expires_at).await?;
     }
     Ok(revoked.into_iter().map(|(id,)| id.into()).collect())
 }

@@ -11,9 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Email, SessionId, UserId},
-    store::{
-        AuditEntry, CreateUser, Error, Page, Revocation, TokenHash, User, UserChange, error::unreadable,
-    },
+    store::{AuditEntry, CreateUser, Error, Page, TokenHash, User, UserChange, error::unreadable},
 };
 
 #[derive(sqlx::FromRow)]
@@ -65,6 +63,7 @@ pub(super) async fn create(
             return Ok(CreateUser::InviteInvalid);
         }
         if !insert(&mut transaction, INSERT_IF_EMAIL_IS_NEW, user).await? {
+            transaction.commit().await?;
             return Ok(CreateUser::EmailTaken);
         }
         audit_log::append(&mut transaction, audit).await?;
@@ -171,12 +170,7 @@ pub(super) async fn change(
             return Ok(None);
         }
         let ended = sessions::revoke_all_of(&mut transaction, id, now, revocation_expires_at).await?;
-        let revocation = Revocation {
-            id: id.as_uuid(),
-            revoked_at: now,
-            expires_at: revocation_expires_at,
-        };
-        revocations::add(&mut transaction, revocation).await?;
+        revocations::add(&mut transaction, id.as_uuid(), revocation_expires_at).await?;
         audit_log::commit_if(transaction, true, audit).await?;
         Ok(Some(ended))
     })
@@ -212,10 +206,9 @@ async fn update(transaction: &mut Transaction, id: UserId, change: &UserChange) 
 pub(super) async fn erase(
     database: &impl Database,
     id: UserId,
-    now: OffsetDateTime,
     revocation_expires_at: OffsetDateTime,
     audit: &AuditEntry,
-) -> Result<bool, Error> {
+) -> Result<Option<Vec<Uuid>>, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
         let user = fetch_locked!(
@@ -225,24 +218,21 @@ pub(super) async fn erase(
             id.as_uuid()
         )?;
         if user.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
-        for revoke in [
-            "insert into revocations (id, revoked_at, expires_at) \
-             select id, $2, $3 from sessions where user_id = $1 on conflict (id) do nothing",
-            "insert into revocations (id, revoked_at, expires_at) \
-             select id, $2, $3 from api_keys where user_id = $1 on conflict (id) do nothing",
-        ] {
-            execute!(
-                transaction,
-                revoke,
-                id.as_uuid(),
-                Timestamp(now),
-                Timestamp(revocation_expires_at),
-            )?;
+        let ended = fetch_all!(
+            transaction,
+            (Uuid,),
+            "select id from sessions where user_id = $1 union all select id from api_keys where user_id = $1",
+            id.as_uuid(),
+        )?;
+        let ended: Vec<Uuid> = ended.into_iter().map(|(id,)| id).collect();
+        for id in &ended {
+            revocations::add(&mut transaction, *id, revocation_expires_at).await?;
         }
         execute!(transaction, "delete from users where id = $1", id.as_uuid())?;
-        audit_log::commit_if(transaction, true, audit).await
+        audit_log::commit_if(transaction, true, audit).await?;
+        Ok(Some(ended))
     })
     .await
 }

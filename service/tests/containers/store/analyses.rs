@@ -141,10 +141,7 @@ pub(super) async fn a_foreign_analysis_cannot_be_taken_by_saving_it_again(fresh:
 pub(super) async fn an_analysis_that_ends_after_its_user_was_erased_is_refused(fresh: Fresh) {
     let store = fresh.store().await;
     let ada = added(&store, "ada").await;
-    store
-        .erase_user(ada, at(1), at(2), &audit("user.erased"))
-        .await
-        .unwrap();
+    store.erase_user(ada, at(2), &audit("user.erased")).await.unwrap();
     let error = store
         .save_analysis(&analysis(), Account::User(ada))
         .await

@@ -70,12 +70,9 @@ pub(super) async fn a_key_is_revoked_once_and_by_its_own_user_only(fresh: Fresh)
     }
     let (found, _) = store.api_key_by_hash(&key.hash).await.unwrap().unwrap();
     assert_eq!(found.revoked_at, Some(at(3)));
-    let revocations = store.revocations_since(at(0)).await.unwrap();
+    let revocations = store.revocations().await.unwrap();
     assert_eq!(revocations.len(), 1);
-    assert_eq!(
-        (revocations[0].id, revocations[0].revoked_at),
-        (key.id.as_uuid(), at(3))
-    );
+    assert_eq!(revocations[0].id, key.id.as_uuid());
     assert_eq!(fresh.rows("audit_log").await, 2, "made, and revoked once");
 }
 

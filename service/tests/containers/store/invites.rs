@@ -1,14 +1,24 @@
 use futures::future::join_all;
-use ultra_service::store::{CreateUser, TokenHash};
+use ultra_service::{
+    domain::Role,
+    store::{CreateUser, TokenHash, User, UserChange},
+};
 
 use super::{
     Fresh,
-    samples::{at, audit, invite, user},
+    samples::{at, audit, change, invite, user},
 };
+
+fn admin() -> User {
+    User {
+        role: Role::Admin,
+        ..user("admin")
+    }
+}
 
 pub(super) async fn an_invite_is_good_for_one_registration_however_many_come_at_once(fresh: Fresh) {
     let store = fresh.store().await;
-    let admin = user("admin");
+    let admin = admin();
     store.ensure_user(&admin).await.unwrap();
     let invite = invite(admin.id, "invite");
     store
@@ -36,7 +46,7 @@ pub(super) async fn an_unknown_or_expired_invite_is_invalid_whether_the_address_
     fresh: Fresh,
 ) {
     let store = fresh.store().await;
-    let admin = user("admin");
+    let admin = admin();
     store.ensure_user(&admin).await.unwrap();
     let invite = invite(admin.id, "invite");
     store
@@ -76,9 +86,10 @@ pub(super) async fn an_unknown_or_expired_invite_is_invalid_whether_the_address_
     assert_eq!(created.unwrap(), CreateUser::Created);
 }
 
-pub(super) async fn a_registration_that_fails_does_not_use_the_invite_up(fresh: Fresh) {
+/// Whoever could try one invite on many addresses could find out who has an account.
+pub(super) async fn an_invite_is_used_up_by_an_address_that_is_taken_too(fresh: Fresh) {
     let store = fresh.store().await;
-    let admin = user("admin");
+    let admin = admin();
     store.ensure_user(&admin).await.unwrap();
     let invite = invite(admin.id, "invite");
     store
@@ -87,12 +98,37 @@ pub(super) async fn a_registration_that_fails_does_not_use_the_invite_up(fresh: 
         .unwrap();
     for (name, expected) in [
         ("admin", CreateUser::EmailTaken),
-        ("ada", CreateUser::Created),
-        ("bob", CreateUser::InviteInvalid),
+        ("ada", CreateUser::InviteInvalid),
     ] {
         let created = store
             .create_user(&user(name), Some(&invite.hash), at(1), &audit("user.created"))
             .await;
         assert_eq!(created.unwrap(), expected, "{name}");
     }
+}
+
+pub(super) async fn an_invite_is_worth_what_its_giver_may_do(fresh: Fresh) {
+    let store = fresh.store().await;
+    let admin = admin();
+    store.ensure_user(&admin).await.unwrap();
+    let invite = invite(admin.id, "invite");
+    store
+        .create_invite(&invite, &audit("invite.created"))
+        .await
+        .unwrap();
+    let register = async || {
+        let created = store
+            .create_user(&user("ada"), Some(&invite.hash), at(1), &audit("user.created"))
+            .await;
+        created.unwrap()
+    };
+    for (taken, given) in [
+        (UserChange::Role(Role::User), UserChange::Role(Role::Admin)),
+        (UserChange::Disabled(Some(at(1))), UserChange::Disabled(None)),
+    ] {
+        change(&store, admin.id, &taken, 1).await;
+        assert_eq!(register().await, CreateUser::InviteInvalid, "{taken:?}");
+        change(&store, admin.id, &given, 1).await;
+    }
+    assert_eq!(register().await, CreateUser::Created);
 }

@@ -85,15 +85,11 @@ pub(super) async fn a_token_that_was_used_before_ends_its_session_and_no_other(f
     assert!(is_unknown(&rotate(&store, "stolen", "more", 40).await));
     let again = rotate(&store, "first", "stolen", 50).await;
     assert_eq!(reused(&again), Some((ada.id, ada.user)), "and again");
-    let revocations = store.revocations_since(at(0)).await.unwrap();
+    let revocations = store.revocations().await.unwrap();
     assert_eq!(revocations.len(), 1, "revoked once");
     assert_eq!(
-        (
-            revocations[0].id,
-            revocations[0].revoked_at,
-            revocations[0].expires_at
-        ),
-        (ada.id.as_uuid(), at(30), at(930))
+        (revocations[0].id, revocations[0].expires_at),
+        (ada.id.as_uuid(), at(930))
     );
     assert!(is_rotated(&rotate(&store, "other", "next", 60).await));
 }
@@ -125,7 +121,7 @@ pub(super) async fn of_twenty_uses_at_once_exactly_one_rotates_and_the_others_en
             let late = rotate(&store, next, "after all", 20).await;
             assert!(is_unknown(&late), "{late:?}");
         }
-        let revocations = store.revocations_since(at(0)).await.unwrap();
+        let revocations = store.revocations().await.unwrap();
         assert_eq!(revocations.len(), round + 1);
     }
 }
