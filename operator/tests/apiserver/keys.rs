@@ -193,9 +193,6 @@ async fn a_change_of_the_deletion_policy_changes_only_whose_the_keys_are() {
             assert_eq!((&now.data, now.labels()), (&secret.data, secret.labels()));
         }
     }
-    operator
-        .condition(ConditionType::Ready, "True", "Available")
-        .await;
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ fn refusals() -> Vec<Refusal> {
             json!({ "env": [{ "name": "ULTRA_AUTH_ANONYMOUS", "value": "false" }] }),
         ),
         refusal(
-            json!({ "auth": { "accessTokenTTL": "15 minutes" } }),
+            json!({ "auth": { "accessTokenTTL": "15us" } }),
             "such as 15m",
             json!({ "auth": { "accessTokenTTL": "15m" } }),
         ),
