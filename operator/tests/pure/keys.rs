@@ -95,9 +95,9 @@ fn what_is_retained_has_no_owner_and_what_is_not_has_one_whatever_it_had_before(
     // The cache is as empty as its password is worthless when the resource is gone.
     assert_eq!(owned(&retained), ["demo-redis"]);
 
-    let kept = with_secrets(RETAINED, deleted.secrets.clone(), Fresh::generate()).unwrap();
+    let kept = with_secrets(RETAINED, deleted.secrets, Fresh::generate()).unwrap();
     assert_eq!(owned(&kept), ["demo-redis"]);
-    let given_back = with_secrets(MINIMAL, retained.secrets.clone(), Fresh::generate()).unwrap();
+    let given_back = with_secrets(MINIMAL, retained.secrets, Fresh::generate()).unwrap();
     assert_eq!(owned(&given_back), all);
     for name in all {
         assert_eq!(secret(&kept, name).data, secret(&given_back, name).data, "{name}");
