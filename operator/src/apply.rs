@@ -2,11 +2,11 @@
 //! never overwritten; everything else is applied server-side under one field manager.
 
 use crate::{
-    caches::is_owned,
+    caches::{is_own_secret, is_owned},
     crd::UltraDeployment,
     drift::{Drift, drift},
     error::Error,
-    names::Component,
+    names::{self, Component},
     observe::{Children, Observed},
     plan::{Applied, Objects, Planned},
     rollout,
@@ -207,7 +207,7 @@ impl<'a> Applier<'a> {
     /// Created by POST, so that neither a second operator nor a stale cache can overwrite a password that is in use.
     async fn secret(&mut self, planned: Secret, live: &[Arc<Secret>]) -> Result<Secret, Error> {
         if let Some(live) = find(live, &planned.name_any()) {
-            return Ok(live.clone());
+            return self.hand_over(planned, live).await;
         }
         let params = PostParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
@@ -226,6 +226,34 @@ impl<'a> Applier<'a> {
         }
     }
 
+    /// Whether a Secret goes with the resource or outlives it may change; nothing else of it does.
+    async fn hand_over(&self, planned: Secret, live: &Secret) -> Result<Secret, Error> {
+        if is_owned(&planned, self.ud) == is_owned(live, self.ud) {
+            return Ok(live.clone());
+        }
+        let owners = json!({ "metadata": {
+            "ownerReferences": planned.owner_references(), "resourceVersion": live.resource_version(),
+        }});
+        let changed = self
+            .api::<Secret>()
+            .patch(
+                &planned.name_any(),
+                &PatchParams::default(),
+                &Patch::Merge(owners),
+            )
+            .await;
+        match changed {
+            Ok(secret) => Ok(secret),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
+                Err(Error::Stale)
+            }
+            Err(source) => Err(Error::Child {
+                action: format!("handing over {}", title(&planned)),
+                source,
+            }),
+        }
+    }
+
     /// A Secret that exists without being in the cache: another's, or ours with its labels taken off, or the cache
     /// has not heard of it yet.
     async fn meet(&self, planned: &Secret) -> Result<Secret, Error> {
@@ -233,7 +261,9 @@ impl<'a> Applier<'a> {
         let Some(found) = api.get_metadata_opt(&planned.name_any()).await? else {
             return Err(Error::Stale);
         };
-        self.refuse_unless_owned::<Secret, _>(&found)?;
+        if !is_own_secret(&found, self.ud) {
+            self.refuse_foreign_secret(&found)?;
+        }
         let labels = json!({ "metadata": { "labels": planned.labels() } });
         api.patch_metadata(
             &planned.name_any(),
@@ -242,6 +272,17 @@ impl<'a> Applier<'a> {
         )
         .await?;
         Err(Error::Stale)
+    }
+
+    fn refuse_foreign_secret<M: Resource>(&self, found: &M) -> Result<(), Error> {
+        if !found.owner_references().is_empty() {
+            return self.refuse_unless_owned::<Secret, _>(found);
+        }
+        let (managed_by, us) = names::MANAGED_BY;
+        Err(Error::SecretUnclaimed {
+            name: found.name_any(),
+            labels: format!("{managed_by}={us} {}={}", names::INSTANCE, self.ud.name_any()),
+        })
     }
 
     async fn prune(&mut self, keep: &Names) -> Result<(), Error> {
@@ -263,7 +304,9 @@ impl<'a> Applier<'a> {
     }
 
     async fn prune_kind<K: Child>(&mut self, live: &[Arc<K>], keep: &Names) -> Result<(), Error> {
-        for orphan in live.iter().filter(|child| !keep.contains(&***child)) {
+        // What outlives the resource outlives a spec without it, too.
+        let ours = live.iter().filter(|child| is_owned(&***child, self.ud));
+        for orphan in ours.filter(|child| !keep.contains(&***child)) {
             let preconditions = Preconditions {
                 uid: orphan.uid(),
                 resource_version: None,

@@ -8,6 +8,7 @@ use k8s_openapi::{
         apps::v1::{Deployment, StatefulSet},
         core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
     },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -163,20 +164,27 @@ impl Scope<'_> {
     }
 }
 
-fn owner_of<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<UltraDeployment>> {
-    let owner = child
+fn controller_of<K: Resource>(child: &K) -> Option<&OwnerReference> {
+    child
         .owner_references()
         .iter()
-        .find(|owner| owner.controller == Some(true))?;
+        .find(|owner| owner.controller == Some(true))
+}
+
+/// What outlives its resource has no owner: the label names whom it concerns.
+fn owner_of<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<UltraDeployment>> {
+    let Some(owner) = controller_of(child) else {
+        return instance_of(child);
+    };
     let ours =
         owner.kind == UltraDeployment::kind(&()) && owner.api_version == UltraDeployment::api_version(&());
     ours.then(|| ObjectRef::new(&owner.name).within(&child.namespace().unwrap_or_default()))
 }
 
 /// A pod's owner is a ReplicaSet or a StatefulSet; the label names the resource.
-fn instance_of(pod: &Pod) -> Option<ObjectRef<UltraDeployment>> {
-    let instance = pod.labels().get(names::INSTANCE)?;
-    Some(ObjectRef::new(instance).within(&pod.namespace()?))
+fn instance_of<K: Resource>(child: &K) -> Option<ObjectRef<UltraDeployment>> {
+    let instance = child.labels().get(names::INSTANCE)?;
+    Some(ObjectRef::new(instance).within(&child.namespace()?))
 }
 
 fn referrers_of(
@@ -187,7 +195,7 @@ fn referrers_of(
     referrers
         .state_filter(|ud| {
             ud.namespace() == secret.namespace()
-                && crate::observe::secret_references(ud).any(|reference| reference.name == name)
+                && crate::observe::secret_references(ud).contains(name.as_str())
         })
         .iter()
         .map(|ud| ObjectRef::from_obj(&**ud))
@@ -226,7 +234,7 @@ impl Caches {
     pub fn children_of(&self, ud: &UltraDeployment) -> Children {
         Children {
             service_accounts: owned(&self.service_accounts, ud),
-            secrets: owned(&self.secrets, ud),
+            secrets: self.secrets.state_filter(|secret| is_own_secret(secret, ud)),
             config_maps: owned(&self.config_maps, ud),
             services: owned(&self.services, ud),
             stateful_sets: owned(&self.stateful_sets, ud),
@@ -247,8 +255,15 @@ where
 
 /// Whether the resource itself, not an earlier one of its name, controls the object.
 pub fn is_owned<K: Resource>(child: &K, ud: &UltraDeployment) -> bool {
-    child
-        .owner_references()
-        .iter()
-        .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == ud.metadata.uid.as_ref())
+    controller_of(child).is_some_and(|owner| Some(&owner.uid) == ud.metadata.uid.as_ref())
+}
+
+/// Whether a Secret is the resource's: it controls it, or the Secret is one that outlives its resource, which nobody
+/// controls and which says by its labels whose it is. That way a new resource finds the keys of an earlier one.
+pub fn is_own_secret<K: Resource>(secret: &K, ud: &UltraDeployment) -> bool {
+    let (managed_by, us) = names::MANAGED_BY;
+    is_owned(secret, ud)
+        || (controller_of(secret).is_none()
+            && secret.labels().get(managed_by).is_some_and(|value| value == us)
+            && instance_of(secret) == Some(ObjectRef::from_obj(ud)))
 }

@@ -161,7 +161,10 @@ fn error_policy(ud: Arc<UltraDeployment>, error: &Error, context: Arc<Context>) 
     match error {
         Error::Stale => Action::requeue(STALE_RETRY),
         Error::Invalid(_) | Error::Closed(_) => Action::await_change(),
-        Error::OwnershipConflict { .. } | Error::Child { .. } | Error::Api(_) => Action::requeue(
+        Error::OwnershipConflict { .. }
+        | Error::SecretUnclaimed { .. }
+        | Error::Child { .. }
+        | Error::Api(_) => Action::requeue(
             context
                 .backoff
                 .failed(&key(ud.namespace().as_deref(), &ud.name_any())),

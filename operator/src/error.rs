@@ -22,6 +22,17 @@ pub enum Error {
         owner: String,
     },
 
+    /// A Secret stands where a generated one should, and nothing says whose it is.
+    #[error(
+        "Secret {name} exists and belongs to nobody: delete it, or hand it over by `kubectl label secret {name} {labels}`"
+    )]
+    SecretUnclaimed {
+        /// The Secret.
+        name: String,
+        /// What would make it this resource's.
+        labels: String,
+    },
+
     /// The cache is behind the cluster; the change that it waits for is on its way.
     #[error("the watch cache is behind the cluster")]
     Stale,
@@ -57,7 +68,7 @@ impl Error {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(invalid) => invalid.reason(),
-            Self::OwnershipConflict { .. } => "OwnershipConflict",
+            Self::OwnershipConflict { .. } | Self::SecretUnclaimed { .. } => "OwnershipConflict",
             Self::Stale => "CacheStale",
             Self::Child { .. } => "ApplyFailed",
             Self::Api(_) => "ApiServerError",
@@ -67,7 +78,10 @@ impl Error {
 
     /// Whether waiting alone cannot help.
     pub fn is_stalled(&self) -> bool {
-        matches!(self, Self::Invalid(_) | Self::OwnershipConflict { .. })
+        matches!(
+            self,
+            Self::Invalid(_) | Self::OwnershipConflict { .. } | Self::SecretUnclaimed { .. }
+        )
     }
 
     /// Whether this is nothing to tell anyone, only a reason to look again.

@@ -13,6 +13,7 @@ pub mod defaults;
 pub mod drift;
 pub mod error;
 pub mod events;
+pub mod fresh;
 pub mod health;
 pub mod image;
 pub mod install;

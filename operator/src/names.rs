@@ -85,6 +85,16 @@ pub fn redis(instance: &str) -> String {
     format!("{instance}-redis")
 }
 
+/// The keys that sign access tokens.
+pub fn jwt(instance: &str) -> String {
+    format!("{instance}-jwt")
+}
+
+/// The key that encrypts the provider keys in the database.
+pub fn master_key(instance: &str) -> String {
+    format!("{instance}-master-key")
+}
+
 fn labels_of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
     pairs
         .into_iter()

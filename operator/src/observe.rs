@@ -1,12 +1,7 @@
 //! First step: what there is. Everything that the later steps may not fetch for themselves comes in here: live
 //! objects, the Secrets that the spec names, randomness and the time.
 
-use crate::{
-    caches::Caches,
-    crd::{SecretKeyRef, UltraDeployment},
-    error::Error,
-    names,
-};
+use crate::{caches::Caches, crd::UltraDeployment, error::Error, fresh::Fresh, names};
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
@@ -15,23 +10,26 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{Api, Client, ResourceExt};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What there is, at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Observed {
     /// The resource's own objects.
     pub children: Children,
     /// Secrets of others that the spec names, by their names. One that does not exist is missing here too.
     pub referenced: BTreeMap<String, Secret>,
-    /// Passwords for Secrets that are yet to be made.
-    pub fresh: FreshPasswords,
+    /// For Secrets that are yet to be made.
+    pub fresh: Fresh,
     /// When this was.
     pub now: Timestamp,
 }
 
 /// The objects that a resource owns, from the watch caches.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Children {
     /// ServiceAccounts.
     pub service_accounts: Vec<Arc<ServiceAccount>>,
@@ -49,35 +47,9 @@ pub struct Children {
     pub pods: Vec<Arc<Pod>>,
 }
 
-/// Passwords that nobody has used yet.
-#[derive(Clone)]
-pub struct FreshPasswords {
-    /// For the built-in database.
-    pub postgres: String,
-    /// For the built-in cache.
-    pub redis: String,
-}
-
-impl std::fmt::Debug for FreshPasswords {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FreshPasswords(redacted)")
-    }
-}
-
-impl FreshPasswords {
-    /// 192 bits each. Hexadecimal, so that neither URL nor shell nor SQL needs to quote them.
-    pub fn generate() -> Self {
-        let password = || hex::encode(rand::random::<[u8; 24]>());
-        Self {
-            postgres: password(),
-            redis: password(),
-        }
-    }
-}
-
 impl Observed {
     /// A namespace in which nothing exists but the given Secrets: where `render` starts from.
-    pub fn empty(secrets: impl IntoIterator<Item = Secret>, fresh: FreshPasswords, now: Timestamp) -> Self {
+    pub fn empty(secrets: impl IntoIterator<Item = Secret>, fresh: Fresh, now: Timestamp) -> Self {
         let referenced = secrets
             .into_iter()
             .map(|secret| (secret.name_any(), secret))
@@ -96,23 +68,31 @@ pub async fn observe(ud: &UltraDeployment, client: &Client, caches: &Caches) -> 
     Ok(Observed {
         children: caches.children_of(ud),
         referenced: referenced_secrets(ud, client).await?,
-        fresh: FreshPasswords::generate(),
+        fresh: Fresh::generate(),
         now: Timestamp::now(),
     })
 }
 
-/// The Secrets whose content the plan depends on.
-pub fn secret_references(ud: &UltraDeployment) -> impl Iterator<Item = &SecretKeyRef> {
-    let database = ud
-        .spec
+/// The Secrets of others whose content the plan depends on, by their names.
+pub fn secret_references(ud: &UltraDeployment) -> BTreeSet<&str> {
+    let spec = &ud.spec;
+    let database = spec
         .database
         .as_ref()
         .and_then(|database| database.external.as_ref());
-    let cache = ud.spec.cache.as_ref().and_then(|cache| cache.external.as_ref());
-    database
-        .map(|external| &external.url_secret_ref)
-        .into_iter()
-        .chain(cache.map(|external| &external.url_secret_ref))
+    let ca = database.and_then(|external| external.ca_secret_ref.as_ref());
+    let cache = spec.cache.as_ref().and_then(|cache| cache.external.as_ref());
+    let admin = spec.auth.as_ref().and_then(|auth| auth.admin_secret_ref.as_ref());
+    [
+        database.map(|external| &external.url_secret_ref.name),
+        ca.map(|ca| &ca.name),
+        cache.map(|external| &external.url_secret_ref.name),
+        admin.map(|admin| &admin.name),
+    ]
+    .into_iter()
+    .flatten()
+    .map(String::as_str)
+    .collect()
 }
 
 async fn referenced_secrets(
@@ -121,9 +101,9 @@ async fn referenced_secrets(
 ) -> Result<BTreeMap<String, Secret>, Error> {
     let api: Api<Secret> = Api::namespaced(client.clone(), &ud.namespace().unwrap_or_default());
     let mut found = BTreeMap::new();
-    for reference in secret_references(ud) {
-        if let Some(secret) = api.get_opt(&reference.name).await? {
-            found.insert(reference.name.clone(), secret);
+    for name in secret_references(ud) {
+        if let Some(secret) = api.get_opt(name).await? {
+            found.insert(name.to_owned(), secret);
         }
     }
     Ok(found)

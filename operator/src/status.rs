@@ -1,7 +1,7 @@
 //! Last step: what was reached, as conditions. They speak of the generation that was reconciled and of no other.
 
 use crate::{
-    crd::{ConditionType, UltraDeployment, UltraDeploymentStatus},
+    crd::{ConditionType, Mode, Profile, UltraDeployment, UltraDeploymentStatus},
     error::Error,
     names::Component,
     observe::Children,
@@ -101,7 +101,11 @@ pub fn status(
         }
         Err(error) => verdicts_of_error(error),
     };
-    for (kind, verdict) in verdicts.into_iter().chain([(ConditionType::Paused, paused(ud))]) {
+    let of_the_spec = [
+        (ConditionType::Paused, paused(ud)),
+        (ConditionType::MockInProduction, mock_in_production(ud)),
+    ];
+    for (kind, verdict) in verdicts.into_iter().chain(of_the_spec) {
         set(&mut next.conditions, kind, verdict, ud.metadata.generation, now);
     }
     next
@@ -224,6 +228,21 @@ fn paused(ud: &UltraDeployment) -> Verdict {
         )
     } else {
         Verdict::no("NotPaused", "changes are applied")
+    }
+}
+
+/// Whoever runs production on the mock is told for as long as it lasts.
+fn mock_in_production(ud: &UltraDeployment) -> Verdict {
+    let profile = ud.spec.profile.unwrap_or_default();
+    match (profile, ud.spec.mode) {
+        (Profile::Production, Some(Mode::Mock)) => Verdict::yes(
+            "MockMode",
+            "spec.mode is mock: every answer comes from the built-in mock, and no LLM provider is asked",
+        ),
+        (Profile::Production, _) => Verdict::no("RealMode", "the panel asks LLM providers"),
+        (Profile::Development | Profile::Testing, _) => {
+            Verdict::no("NotProduction", format!("the profile is {profile}"))
+        }
     }
 }
 

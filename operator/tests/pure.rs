@@ -6,6 +6,8 @@ mod pure {
     mod contract;
     mod fixtures;
     mod generated;
+    mod keys;
+    mod pod;
     mod rules;
     mod snapshots;
     mod volumes;

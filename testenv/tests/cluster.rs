@@ -11,3 +11,5 @@ mod node;
 mod operator;
 #[path = "cluster/pod.rs"]
 mod pod;
+#[path = "cluster/profiles.rs"]
+mod profiles;

@@ -2,7 +2,8 @@
 
 use crate::{
     crd::UltraDeployment,
-    observe::{FreshPasswords, Observed},
+    fresh::Fresh,
+    observe::Observed,
     plan::{Objects, Planned, plan},
     settings::Images,
     validate::{Invalid, validate},
@@ -78,7 +79,8 @@ pub fn render(arguments: &Render) -> Result<Vec<Value>, RenderError> {
         source,
     })?;
     let (ud, secrets) = parse(&arguments.file, &text)?;
-    let observed = Observed::empty(secrets, redacted_passwords(), Timestamp::now());
+    // No cluster is asked, so no secret exists; what is printed can be compared with what was printed before.
+    let observed = Observed::empty(secrets, Fresh::redacted(), Timestamp::now());
     let planned = plan(&validate(&ud, &observed, &arguments.images)?);
     Ok(documents(readable(planned))?)
 }
@@ -143,14 +145,6 @@ fn with_data(mut secret: Secret) -> Secret {
         .map(|(key, value)| (key, ByteString(value.into_bytes())));
     secret.data.get_or_insert_default().extend(entries);
     secret
-}
-
-/// No cluster is asked, so no password exists; what is printed can be compared with what was printed before.
-fn redacted_passwords() -> FreshPasswords {
-    FreshPasswords {
-        postgres: "redacted".to_owned(),
-        redis: "redacted".to_owned(),
-    }
 }
 
 /// Secrets as people write them.

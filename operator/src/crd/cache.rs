@@ -40,7 +40,7 @@ pub struct BuiltinCache {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalCache {
-    /// The Secret and its key that hold the connection URL, `redis://:password@host:6379/0`.
+    /// The Secret and its key that hold the connection URL, `rediss://:password@host:6379/0`.
     pub url_secret_ref: SecretKeyRef,
 }
 

@@ -56,8 +56,12 @@ pub struct BuiltinDatabase {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalDatabase {
-    /// The Secret and its key that hold the connection URL, `postgres://user:password@host:5432/name`.
+    /// The Secret and its key that hold the connection URL, `postgres://user:password@host:5432/name?sslmode=verify-full`.
     pub url_secret_ref: SecretKeyRef,
+
+    /// The Secret and its key that hold the CA of the server's certificate, where it is no public one. The URL names its file: `…?sslmode=verify-full&sslrootcert=/run/secrets/ultra/database-ca/ca.crt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_secret_ref: Option<SecretKeyRef>,
 }
 
 /// One key of a Secret in the resource's own namespace.

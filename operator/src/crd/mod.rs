@@ -8,6 +8,7 @@
     reason = "kube's derive repeats each struct inside a function"
 )]
 
+mod auth;
 mod cache;
 mod database;
 mod environment;
@@ -18,6 +19,7 @@ mod profile;
 mod shutdown;
 mod status;
 
+pub use auth::{AdminSecretRef, Auth, Registration};
 pub use cache::{BuiltinCache, Cache, ExternalCache, MemoryCache};
 pub use database::{BuiltinDatabase, Database, ExternalDatabase, SecretKeyRef};
 pub use environment::{OWNED_VARIABLES, Variable, VariableSource};
@@ -56,6 +58,14 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = profile::in_production("has(self.database) && has(self.database.external)")
+        .message("database: in production write `external: {urlSecretRef: {name: …, key: …}}` with a URL that ends in ?sslmode=verify-full; connections to `builtin` are not encrypted yet"),
+    validation = profile::in_production("has(self.cache) && !has(self.cache.builtin)")
+        .message("cache: in production write `memory: {}`, or `external: {urlSecretRef: {name: …, key: …}}` with a rediss:// URL; connections to `builtin` are not encrypted yet"),
+    validation = profile::in_production("!has(self.env) || !self.env.exists(variable, variable.name == 'ULTRA_AUTH_ANONYMOUS' && !(has(variable.value) && variable.value == 'false'))")
+        .message("env: in production leave out ULTRA_AUTH_ANONYMOUS, because nobody is admitted without a credential there"),
+)]
 pub struct UltraDeploymentSpec {
     /// The set of defaults and rules that this Ultra follows. Default: development.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,13 +88,17 @@ pub struct UltraDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
 
-    /// Where Ultra keeps its data. Default: `builtin: {}`, a Postgres of its own.
+    /// Where Ultra keeps its data. Default: `builtin: {}`, a Postgres of its own; production needs `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
 
-    /// Where answers are cached. Default: `builtin: {}`, a Redis of its own.
+    /// Where answers are cached. Default: `builtin: {}`, a Redis of its own; production needs `external` or `memory`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+
+    /// Tokens and accounts. Default: the profile's rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
 
     /// The panel of models. Default: the service's own panel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +122,7 @@ pub struct UltraDeploymentSpec {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
 
-    /// What becomes of the database's volume when this resource is deleted. Default: Delete, in production Retain.
+    /// What becomes of the database's volume, its password and the keys when this resource is deleted. Default: Delete, in production Retain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
 }

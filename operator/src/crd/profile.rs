@@ -1,5 +1,6 @@
 //! Choices of one word.
 
+use kube::core::Rule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -11,9 +12,9 @@ pub enum Profile {
     /// Smallest size, mock providers, open to everyone who reaches it.
     #[default]
     Development,
-    /// As development, with test tokens.
+    /// As production in who is admitted, with test tokens; otherwise as development.
     Testing,
-    /// Real providers, authentication required, volumes retained.
+    /// Real providers, authentication required, encrypted connections, volumes retained.
     Production,
 }
 
@@ -46,11 +47,18 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What becomes of volumes when their resource is deleted.
+/// What becomes of volumes, keys and the database's password when their resource is deleted. Default: Delete, in production Retain.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub enum DeletionPolicy {
-    /// Volumes go with the resource.
+    /// They go with the resource.
     Delete,
-    /// Volumes stay; a new resource of the same name takes them over.
+    /// They stay; a new resource of the same name takes them over.
     Retain,
+}
+
+/// A rule that binds production only.
+pub(super) fn in_production(rule: &str) -> Rule {
+    Rule::new(format!(
+        "!has(self.profile) || self.profile != 'production' || ({rule})"
+    ))
 }

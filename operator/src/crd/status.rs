@@ -24,7 +24,7 @@ pub struct UltraDeploymentStatus {
     #[serde(default)]
     pub ready_replicas: i32,
 
-    /// Ready (the summary), Reconciling and Stalled (true while not at rest), DatabaseReady, CacheReady, Available.
+    /// Ready (the summary), Reconciling and Stalled (true while not at rest), DatabaseReady, CacheReady, Available, Paused, MockInProduction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -56,6 +56,8 @@ pub enum ConditionType {
     Available,
     /// `spec.paused` is set.
     Paused,
+    /// Production answers from the mock, as the spec asks.
+    MockInProduction,
 }
 
 impl ConditionType {
@@ -69,6 +71,7 @@ impl ConditionType {
             Self::CacheReady => "CacheReady",
             Self::Available => "Available",
             Self::Paused => "Paused",
+            Self::MockInProduction => "MockInProduction",
         }
     }
 }

@@ -10,9 +10,10 @@ use super::{
     secret, volume,
 };
 use crate::{
+    crd::SecretKeyRef,
     defaults::resources,
     names::{self, Component},
-    validate::{BuiltinRedis, Cache, Database, Validated},
+    validate::{ADMIN_PASSWORD, BuiltinRedis, Cache, Database, MASTER_KEY, Validated},
 };
 use k8s_openapi::{
     api::{
@@ -60,7 +61,7 @@ pub(super) fn service(ultra: &Validated, config_map: &ConfigMap, secrets: &[Secr
                 ultra,
                 Component::Service,
                 names::labels(&ultra.name, Component::Service, version),
-                connections_checksum(ultra, secrets),
+                start_checksum(ultra, secrets),
                 pod,
             ),
             ..Default::default()
@@ -105,7 +106,21 @@ fn leave_before_exit() -> Lifecycle {
 }
 
 fn service_volumes(ultra: &Validated, config_map: &ConfigMap) -> Vec<Volume> {
-    let mut volumes = vec![volume::scratch("data"), volume::scratch("tmp")];
+    let master_key = names::master_key(&ultra.name);
+    let mut volumes = vec![
+        volume::scratch("data"),
+        volume::scratch("tmp"),
+        volume::secret("jwt", &names::jwt(&ultra.name), None),
+        volume::secret("master-key", &master_key, Some(&[(MASTER_KEY, MASTER_KEY)])),
+    ];
+    if let Some(admin) = &ultra.first_admin {
+        let password = [(ADMIN_PASSWORD, ADMIN_PASSWORD)];
+        volumes.push(volume::secret("admin", &admin.secret, Some(&password)));
+    }
+    if let Some(ca) = database_ca(ultra) {
+        let file = [(ca.key.as_str(), env::DATABASE_CA_FILE)];
+        volumes.push(volume::secret("database-ca", &ca.name, Some(&file)));
+    }
     if ultra.panel.is_some() {
         volumes.push(volume::config_file("config", &config_map.name_any()));
     }
@@ -116,27 +131,52 @@ fn service_mounts(ultra: &Validated) -> Vec<VolumeMount> {
     let mut mounts = vec![
         volume::mount("data", volume::DATA_DIR),
         volume::mount("tmp", "/tmp"),
+        volume::mount_read_only("jwt", env::JWT_DIR),
+        volume::mount_read_only("master-key", env::MASTER_KEY_DIR),
     ];
+    if ultra.first_admin.is_some() {
+        mounts.push(volume::mount_read_only("admin", env::ADMIN_DIR));
+    }
+    if database_ca(ultra).is_some() {
+        mounts.push(volume::mount_read_only("database-ca", env::DATABASE_CA_DIR));
+    }
     if ultra.panel.is_some() {
         mounts.push(volume::mount_read_only("config", env::CONFIG_DIR));
     }
     mounts
 }
 
-/// A new URL of database or cache rolls the pods, because the service reads it once, at its start.
-fn connections_checksum(ultra: &Validated, secrets: &[Secret]) -> String {
+fn database_ca(ultra: &Validated) -> Option<&SecretKeyRef> {
+    match &ultra.database {
+        Database::External(external) => external.ca.as_ref(),
+        Database::Builtin(_) => None,
+    }
+}
+
+/// What the service reads once, at its start, rolls the pods when it changes: URLs of database and cache, and the first
+/// admin. The keys are in no checksum. The service watches their files and takes new ones over within a second of the
+/// kubelet; to restart it would add nothing, for the kubelet changes the files of old and new pods alike.
+fn start_checksum(ultra: &Validated, secrets: &[Secret]) -> String {
     let builtin = secrets
         .iter()
         .filter_map(|secret| secret.data.as_ref()?.get(env::URI));
     let database = match &ultra.database {
-        Database::External(external) => Some(external.url.as_slice()),
+        Database::External(external) => Some(external.url.url.as_slice()),
         Database::Builtin(_) => None,
     };
     let cache = match &ultra.cache {
         Cache::External(external) => Some(external.url.as_slice()),
         Cache::Builtin(_) | Cache::Memory => None,
     };
-    digest(builtin.map(|uri| uri.0.as_slice()).chain(database).chain(cache))
+    let admin = ultra.first_admin.iter();
+    let admin = admin.flat_map(|admin| [admin.email.as_slice(), admin.password.as_slice()]);
+    digest(
+        builtin
+            .map(|uri| uri.0.as_slice())
+            .chain(database)
+            .chain(cache)
+            .chain(admin),
+    )
 }
 
 /// The built-in cache.

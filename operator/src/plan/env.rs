@@ -2,8 +2,8 @@
 
 use super::volume;
 use crate::{
-    names,
-    validate::{Cache, Database, UrlSecret, Validated},
+    crd, names,
+    validate::{ADMIN_EMAIL, ADMIN_PASSWORD, Cache, Database, MASTER_KEY, UrlSecret, Validated},
 };
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, SecretKeySelector};
 use std::{collections::BTreeMap, time::Duration};
@@ -14,6 +14,16 @@ pub const PORT: i32 = 8080;
 pub(super) const CONFIG_DIR: &str = "/etc/ultra";
 /// The service's file.
 pub(super) const CONFIG_FILE: &str = "config.yaml";
+/// Where the keys that sign access tokens are mounted.
+pub(super) const JWT_DIR: &str = "/run/secrets/ultra/jwt";
+/// Where the master key is mounted.
+pub(super) const MASTER_KEY_DIR: &str = "/run/secrets/ultra/master-key";
+/// Where the first admin's password is mounted.
+pub(super) const ADMIN_DIR: &str = "/run/secrets/ultra/admin";
+/// Where the CA of someone else's database is mounted.
+pub(super) const DATABASE_CA_DIR: &str = "/run/secrets/ultra/database-ca";
+/// The file of that CA, which the database's URL names.
+pub(super) const DATABASE_CA_FILE: &str = "ca.crt";
 /// The key of a connection URL in the Secret of a built-in part.
 pub(super) const URI: &str = "uri";
 
@@ -30,7 +40,10 @@ pub(super) fn variables(ultra: &Validated) -> BTreeMap<String, String> {
         ("ULTRA_LOG_FORMAT", "json".to_owned()),
         ("ULTRA_DATABASE_MIGRATE", "auto".to_owned()),
         ("ULTRA_HTTP_DRAIN_TIMEOUT", format!("{}s", ultra.drain_seconds)),
+        ("ULTRA_JWT_KEYS_DIR", JWT_DIR.to_owned()),
+        ("ULTRA_MASTER_KEY_FILE", format!("{MASTER_KEY_DIR}/{MASTER_KEY}")),
     ]);
+    variables.extend(auth_variables(ultra));
     if let Some(panel) = &ultra.panel {
         variables.insert("ULTRA_CONFIG_FILE", format!("{CONFIG_DIR}/{CONFIG_FILE}"));
         if let Some(deadline) = panel.deadline {
@@ -49,6 +62,35 @@ pub(super) fn variables(ultra: &Validated) -> BTreeMap<String, String> {
         .collect()
 }
 
+fn auth_variables(ultra: &Validated) -> impl Iterator<Item = (&'static str, String)> {
+    let crd::Auth {
+        access_token_ttl,
+        refresh_token_ttl,
+        registration,
+        issuer,
+        audience,
+        admin_secret_ref: _,
+    } = ultra.auth.clone();
+    let ttl = |ttl: Option<kube::core::Duration>| ttl.map(|ttl| duration(ttl.into()));
+    let admin = ultra.first_admin.as_ref();
+    [
+        ("ULTRA_AUTH_ACCESS_TOKEN_TTL", ttl(access_token_ttl)),
+        ("ULTRA_AUTH_REFRESH_TOKEN_TTL", ttl(refresh_token_ttl)),
+        (
+            "ULTRA_AUTH_REGISTRATION",
+            registration.map(|registration| registration.as_str().to_owned()),
+        ),
+        ("ULTRA_AUTH_ISSUER", issuer),
+        ("ULTRA_AUTH_AUDIENCE", audience),
+        (
+            "ULTRA_AUTH_ADMIN_PASSWORD_FILE",
+            admin.map(|_| format!("{ADMIN_DIR}/{ADMIN_PASSWORD}")),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+}
+
 /// The service's variables as its container declares them.
 pub(super) fn container_env(
     ultra: &Validated,
@@ -61,13 +103,17 @@ pub(super) fn container_env(
         .map(|name| from_config_map(name, config_map));
     let database = match &ultra.database {
         Database::Builtin(_) => from_secret("DATABASE_URL", &names::postgres(&ultra.name), URI),
-        Database::External(url) => from_url_secret("DATABASE_URL", url),
+        Database::External(external) => from_url_secret("DATABASE_URL", &external.url),
     };
     let cache = match &ultra.cache {
         Cache::Builtin(_) => Some(from_secret("REDIS_URL", &names::redis(&ultra.name), URI)),
         Cache::External(url) => Some(from_url_secret("REDIS_URL", url)),
         Cache::Memory => None,
     };
+    let admin = ultra
+        .first_admin
+        .as_ref()
+        .map(|admin| from_secret("ULTRA_AUTH_ADMIN_EMAIL", &admin.secret, ADMIN_EMAIL));
     let extra = ultra.env.iter().map(|variable| EnvVar {
         name: variable.name.clone(),
         value: variable.value.clone(),
@@ -77,7 +123,12 @@ pub(super) fn container_env(
             ..Default::default()
         }),
     });
-    configured.chain([database]).chain(cache).chain(extra).collect()
+    configured
+        .chain([database])
+        .chain(cache)
+        .chain(admin)
+        .chain(extra)
+        .collect()
 }
 
 /// A duration in the grammar that CRD and environment share.

@@ -2,6 +2,7 @@
 
 use super::checksum::fingerprint;
 use crate::{
+    crd::DeletionPolicy,
     names::{self, Component},
     validate::Validated,
 };
@@ -21,6 +22,21 @@ pub(super) fn metadata(ultra: &Validated, name: String, component: Component, ve
         labels: Some(names::labels(&ultra.name, component, version)),
         owner_references: Some(vec![ultra.owner.clone()]),
         ..Default::default()
+    }
+}
+
+/// The metadata of a child that goes with the resource, or that outlives it and has no owner.
+pub(super) fn owned(ultra: &Validated, policy: DeletionPolicy, metadata: ObjectMeta) -> ObjectMeta {
+    let others = metadata.owner_references.into_iter().flatten();
+    let others = others.filter(|owner| owner.uid != ultra.owner.uid);
+    let own = match policy {
+        DeletionPolicy::Delete => Some(ultra.owner.clone()),
+        DeletionPolicy::Retain => None,
+    };
+    let owners: Vec<_> = others.chain(own).collect();
+    ObjectMeta {
+        owner_references: (!owners.is_empty()).then_some(owners),
+        ..metadata
     }
 }
 

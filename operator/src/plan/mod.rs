@@ -49,7 +49,7 @@ impl Stage for Applied {
 pub struct Objects<S: Stage> {
     /// The identity of the service's pods; it can do nothing.
     pub service_account: S::Of<ServiceAccount>,
-    /// Credentials of the built-in parts.
+    /// The service's keys, and credentials of the built-in parts.
     pub secrets: Vec<S::Of<Secret>>,
     /// The service's variables and its file.
     pub config_map: S::Of<ConfigMap>,
@@ -66,7 +66,7 @@ pub struct Objects<S: Stage> {
 /// Plans every object of an Ultra.
 pub fn plan(ultra: &Validated) -> Objects<Planned> {
     let config_map = config_map::config_map(ultra);
-    let mut secrets = Vec::new();
+    let mut secrets = vec![secret::jwt(ultra), secret::master_key(ultra)];
     let mut services = vec![service::service(ultra)];
     let mut postgres = None;
     let mut redis = None;

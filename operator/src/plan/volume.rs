@@ -2,7 +2,7 @@
 
 use super::env;
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, Volume, VolumeMount,
+    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount,
 };
 
 /// Where the service and Redis keep files that may go with the pod.
@@ -30,6 +30,34 @@ pub(super) fn config_file(name: &str, config_map: &str) -> Volume {
             name: config_map.to_owned(),
             items: Some(vec![item]),
             ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// The pod's group reads, nobody writes. Only root owns files of a Secret, so this is what lets the service in.
+const GROUP_READS: i32 = 0o440;
+
+/// Files out of a Secret: those of the keys that are named with their paths, or all, with those that it gets later. The
+/// kubelet replaces them while the pod runs, because the whole folder is mounted.
+pub(super) fn secret(name: &str, secret: &str, files: Option<&[(&str, &str)]>) -> Volume {
+    let items = files.map(|files| {
+        files
+            .iter()
+            .map(|&(key, path)| KeyToPath {
+                key: key.to_owned(),
+                path: path.to_owned(),
+                mode: None,
+            })
+            .collect()
+    });
+    Volume {
+        name: name.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret.to_owned()),
+            default_mode: Some(GROUP_READS),
+            items,
+            optional: None,
         }),
         ..Default::default()
     }

@@ -2,10 +2,10 @@
 
 use super::{
     Invalid,
-    credentials::{Credentials, UrlSecret, credentials, url_secret},
+    credentials::{Generated, Kind, UrlSecret, generated, url_secret},
 };
 use crate::{
-    crd::{self, UltraDeployment},
+    crd::{self, Profile, UltraDeployment},
     defaults::Defaults,
     image::ImageName,
     names,
@@ -13,9 +13,12 @@ use crate::{
     quantity,
     settings::Images,
 };
+use secrecy::SecretString;
 
-/// The keys of the built-in cache's Secret that something reads.
-const REDIS_KEYS: &[&str] = &["password", "uri"];
+const REDIS_SECRET: Kind = Kind {
+    keys: &["password", "uri"],
+    anew: "whose password the cache takes over",
+};
 
 /// Where answers are cached.
 #[derive(Clone, Debug)]
@@ -36,7 +39,7 @@ pub struct BuiltinRedis {
     /// How many bytes it may hold.
     pub memory_bytes: u64,
     /// Its credentials.
-    pub credentials: Credentials,
+    pub credentials: Generated<SecretString>,
 }
 
 /// The cache that the spec asks for.
@@ -47,15 +50,25 @@ pub(super) fn cache(
     observed: &Observed,
     images: &Images,
 ) -> Result<Cache, Invalid> {
+    let profile = ud.spec.profile.unwrap_or_default();
     let crd::Cache {
         builtin,
         external,
         memory,
     } = ud.spec.cache.clone().unwrap_or_else(builtin_cache);
     match (builtin, external, memory) {
+        (Some(_), None, None) if profile == Profile::Production => Err(Invalid::BuiltinInProduction {
+            field: "cache",
+            instead: "`memory: {}`, or `external: {urlSecretRef: {name: …, key: …}}` with a rediss:// URL",
+        }),
         (Some(builtin), None, None) => {
             let memory = builtin.memory.unwrap_or_else(|| defaults.cache_memory.clone());
-            let credentials = credentials(&names::redis(name), REDIS_KEYS, observed, &observed.fresh.redis)?;
+            let credentials = generated(
+                &names::redis(name),
+                &REDIS_SECRET,
+                observed,
+                &observed.fresh.redis,
+            )?;
             Ok(Cache::Builtin(BuiltinRedis {
                 image: images.redis.clone(),
                 memory_bytes: quantity::bytes(&memory).ok_or(Invalid::Malformed {

@@ -4,28 +4,28 @@ use super::Invalid;
 use crate::{crd::SecretKeyRef, observe::Observed};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
+use std::fmt;
 
-/// Credentials of a built-in part.
-#[derive(Clone, Debug)]
-pub enum Credentials {
-    /// A Secret that exists; it stays as it is.
+/// What is in a Secret that the operator makes.
+#[derive(Clone)]
+pub enum Generated<F> {
+    /// A Secret that exists; what is in it stays as it is.
     Existing(Box<Secret>),
-    /// A password for a Secret that is yet to be made.
-    Fresh(FreshPassword),
+    /// What a Secret that is yet to be made will hold.
+    Fresh(F),
 }
 
-/// A password that nobody has used yet, never printed.
-#[derive(Clone)]
-pub struct FreshPassword(pub String);
-
-impl std::fmt::Debug for FreshPassword {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FreshPassword(redacted)")
+impl<F> fmt::Debug for Generated<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Existing(secret) => write!(f, "Existing({})", secret.name_any()),
+            Self::Fresh(_) => f.write_str("Fresh(redacted)"),
+        }
     }
 }
 
 /// A connection URL in someone else's Secret.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct UrlSecret {
     /// Where it is.
     pub reference: SecretKeyRef,
@@ -33,28 +33,63 @@ pub struct UrlSecret {
     pub url: Vec<u8>,
 }
 
-/// The Secret of a built-in part, or a password for one.
-pub(super) fn credentials(
-    name: &str,
-    keys: &[&'static str],
-    observed: &Observed,
-    fresh: &str,
-) -> Result<Credentials, Invalid> {
-    let Some(secret) = observed
+impl fmt::Debug for UrlSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UrlSecret")
+            .field("reference", &self.reference)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A kind of Secret that the operator makes.
+pub(super) struct Kind {
+    /// The keys of it that something reads.
+    pub(super) keys: &'static [&'static str],
+    /// What making it anew means.
+    pub(super) anew: &'static str,
+}
+
+impl Kind {
+    /// Refuses a Secret that someone took a key out of.
+    pub(super) fn check(&self, secret: &Secret) -> Result<(), Invalid> {
+        let has = |key: &str| secret.data.as_ref().is_some_and(|data| data.contains_key(key));
+        match self.keys.iter().find(|key| !has(key)) {
+            Some(key) => Err(self.incomplete(&secret.name_any(), key)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn incomplete(&self, name: &str, key: &str) -> Invalid {
+        Invalid::SecretIncomplete {
+            name: name.to_owned(),
+            key: key.to_owned(),
+            anew: self.anew,
+        }
+    }
+}
+
+/// A Secret that was generated once.
+pub(super) fn existing<'a>(name: &str, observed: &'a Observed) -> Option<&'a Secret> {
+    observed
         .children
         .secrets
         .iter()
         .find(|secret| secret.name_any() == name)
-    else {
-        return Ok(Credentials::Fresh(FreshPassword(fresh.to_owned())));
-    };
-    let has = |key: &str| secret.data.as_ref().is_some_and(|data| data.contains_key(key));
-    match keys.iter().find(|key| !has(key)) {
-        Some(key) => Err(Invalid::SecretIncomplete {
-            name: name.to_owned(),
-            key,
-        }),
-        None => Ok(Credentials::Existing(Box::new(Secret::clone(secret)))),
+        .map(AsRef::as_ref)
+}
+
+/// The Secret that was generated once, or what to make one of.
+pub(super) fn generated<F: Clone>(
+    name: &str,
+    kind: &Kind,
+    observed: &Observed,
+    fresh: &F,
+) -> Result<Generated<F>, Invalid> {
+    match existing(name, observed) {
+        Some(secret) => kind
+            .check(secret)
+            .map(|()| Generated::Existing(Box::new(secret.clone()))),
+        None => Ok(Generated::Fresh(fresh.clone())),
     }
 }
 
@@ -64,15 +99,23 @@ pub(super) fn url_secret(
     reference: SecretKeyRef,
     observed: &Observed,
 ) -> Result<UrlSecret, Invalid> {
-    let SecretKeyRef { name, key } = reference.clone();
+    let url = referenced(field, &reference.name, &reference.key, observed)?;
+    Ok(UrlSecret { reference, url })
+}
+
+/// What a Secret of someone else holds.
+pub(super) fn referenced(
+    field: &'static str,
+    name: &str,
+    key: &str,
+    observed: &Observed,
+) -> Result<Vec<u8>, Invalid> {
+    let (name, key) = (name.to_owned(), key.to_owned());
     let Some(secret) = observed.referenced.get(&name) else {
         return Err(Invalid::SecretMissing { field, name, key });
     };
     match secret.data.as_ref().and_then(|data| data.get(&key)) {
-        Some(url) => Ok(UrlSecret {
-            reference,
-            url: url.0.clone(),
-        }),
+        Some(value) => Ok(value.0.clone()),
         None => Err(Invalid::SecretKeyMissing { field, name, key }),
     }
 }

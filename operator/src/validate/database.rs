@@ -2,10 +2,10 @@
 
 use super::{
     Invalid,
-    credentials::{Credentials, UrlSecret, credentials, url_secret},
+    credentials::{Generated, Kind, UrlSecret, generated, referenced, url_secret},
 };
 use crate::{
-    crd::{self, UltraDeployment},
+    crd::{self, Profile, SecretKeyRef, UltraDeployment},
     defaults::Defaults,
     image::ImageName,
     names,
@@ -16,9 +16,12 @@ use crate::{
 };
 use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity};
 use kube::ResourceExt;
+use secrecy::SecretString;
 
-/// The keys of the built-in database's Secret that something reads.
-const POSTGRES_KEYS: &[&str] = &["username", "password", "dbname", "uri"];
+const POSTGRES_SECRET: Kind = Kind {
+    keys: &["username", "password", "dbname", "uri"],
+    anew: "whose password the database takes over",
+};
 
 /// Where data is kept.
 #[derive(Clone, Debug)]
@@ -26,7 +29,17 @@ pub enum Database {
     /// In a Postgres of its own.
     Builtin(BuiltinPostgres),
     /// In one that someone else runs.
-    External(UrlSecret),
+    External(ExternalPostgres),
+}
+
+/// A Postgres that someone else runs.
+#[derive(Clone, Debug)]
+pub struct ExternalPostgres {
+    /// How it is reached.
+    pub url: UrlSecret,
+    /// Where the CA of its certificate is, which the URL names as a file. Each new connection reads it, so what it is
+    /// rolls nothing.
+    pub ca: Option<SecretKeyRef>,
 }
 
 /// A Postgres of its own.
@@ -41,7 +54,7 @@ pub struct BuiltinPostgres {
     /// What the pod may use.
     pub resources: ResourceRequirements,
     /// Its credentials.
-    pub credentials: Credentials,
+    pub credentials: Generated<SecretString>,
 }
 
 /// The database that the spec asks for.
@@ -52,12 +65,17 @@ pub(super) fn database(
     observed: &Observed,
     images: &Images,
 ) -> Result<Database, Invalid> {
+    let profile = ud.spec.profile.unwrap_or_default();
     let crd::Database { builtin, external } = ud.spec.database.clone().unwrap_or_else(builtin_database);
     match (builtin, external) {
+        (Some(_), None) if profile == Profile::Production => Err(Invalid::BuiltinInProduction {
+            field: "database",
+            instead: "`external: {urlSecretRef: {name: …, key: …}}` with a URL that ends in ?sslmode=verify-full",
+        }),
         (Some(builtin), None) => {
-            let credentials = credentials(
+            let credentials = generated(
                 &names::postgres(name),
-                POSTGRES_KEYS,
+                &POSTGRES_SECRET,
                 observed,
                 &observed.fresh.postgres,
             )?;
@@ -70,17 +88,29 @@ pub(super) fn database(
                 credentials,
             }))
         }
-        (None, Some(external)) => url_secret(
-            "database.external.urlSecretRef",
-            external.url_secret_ref,
-            observed,
-        )
-        .map(Database::External),
+        (None, Some(external)) => external_postgres(external, observed).map(Database::External),
         _ => Err(Invalid::NotExactlyOne {
             field: "database",
             alternatives: "builtin and external",
         }),
     }
+}
+
+fn external_postgres(
+    external: crd::ExternalDatabase,
+    observed: &Observed,
+) -> Result<ExternalPostgres, Invalid> {
+    let crd::ExternalDatabase {
+        url_secret_ref,
+        ca_secret_ref,
+    } = external;
+    if let Some(SecretKeyRef { name, key }) = &ca_secret_ref {
+        referenced("database.external.caSecretRef", name, key, observed)?;
+    }
+    Ok(ExternalPostgres {
+        url: url_secret("database.external.urlSecretRef", url_secret_ref, observed)?,
+        ca: ca_secret_ref,
+    })
 }
 
 fn builtin_database() -> crd::Database {

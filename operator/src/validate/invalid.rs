@@ -1,18 +1,22 @@
 //! Why a spec cannot be.
 
-use crate::crd::Profile;
-
 /// Why a spec cannot be.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Invalid {
-    /// Outside of development the service needs keys for its tokens and encrypted connections, which the operator does
-    /// not provide yet.
+    /// Production refuses connections to other hosts that are not encrypted, and those to the built-in parts are not.
     #[error(
-        "spec.profile is {0}, which needs a key ring and TLS that this version of the operator does not provide: write `profile: development`"
+        "spec.{field} is builtin, and connections to it are not encrypted yet, which production refuses: write {instead}"
     )]
-    ProfileNotAvailable(Profile),
+    BuiltinInProduction {
+        /// The field with the choice.
+        field: &'static str,
+        /// What else it can be.
+        instead: &'static str,
+    },
     /// The service has no adapter for a real provider yet.
-    #[error("spec.mode is real, and this version has no real providers: write `mode: mock`")]
+    #[error(
+        "spec.mode is real, as it is in production without a value, and this version has no real providers: write `mode: mock`"
+    )]
     ModeNotAvailable,
     /// A choice with none or several of its alternatives.
     #[error("spec.{field}: write exactly one of {alternatives}")]
@@ -43,12 +47,26 @@ pub enum Invalid {
         key: String,
     },
     /// Someone took a key out of a Secret that the operator made.
-    #[error("Secret {name} has lost its key {key}: put it back, or delete the Secret and a new one is made")]
+    #[error(
+        "Secret {name} has lost its key {key}: put it back, or delete the Secret and a new one is made, {anew}"
+    )]
     SecretIncomplete {
         /// The Secret.
         name: String,
         /// The key that is needed.
+        key: String,
+        /// What making it anew means.
+        anew: &'static str,
+    },
+    /// Someone changed a Secret that the operator made into what the service cannot read.
+    #[error("Secret {name} has a key {key} that cannot be read: write {example}")]
+    SecretMalformed {
+        /// The Secret.
+        name: String,
+        /// The key.
         key: &'static str,
+        /// What it could hold.
+        example: &'static str,
     },
     /// A major version outside the supported ones.
     #[error("spec.database.builtin.version is {version}: write a version from {oldest} to {newest}")]
@@ -91,12 +109,13 @@ impl Invalid {
     /// The `reason` of the condition that shows this error.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::ProfileNotAvailable(_) => "ProfileNotAvailable",
+            Self::BuiltinInProduction { .. } => "BuiltinInProduction",
             Self::ModeNotAvailable => "ModeNotAvailable",
             Self::NotExactlyOne { .. } | Self::Malformed { .. } | Self::NoIdentity(_) => "InvalidSpec",
             Self::SecretMissing { .. } => "SecretMissing",
             Self::SecretKeyMissing { .. } => "SecretKeyMissing",
             Self::SecretIncomplete { .. } => "SecretIncomplete",
+            Self::SecretMalformed { .. } => "SecretMalformed",
             Self::PostgresVersionNotSupported { .. } => "VersionNotSupported",
             Self::VolumeFixed { .. } => "VolumeFixed",
         }

@@ -1,25 +1,31 @@
 //! Second step: the spec becomes a deployment in which nothing is open. Defaults of the profile are filled in, Secrets
 //! are looked up; what cannot be is an error that says what to write instead. The plan reads only what comes out here.
 
+mod auth;
 mod cache;
 mod credentials;
 mod database;
 mod invalid;
+mod keys;
 
+pub use auth::{ADMIN_EMAIL, ADMIN_PASSWORD, FirstAdmin};
 pub use cache::{BuiltinRedis, Cache};
-pub use credentials::{Credentials, FreshPassword, UrlSecret};
-pub use database::{BuiltinPostgres, Database};
+pub use credentials::{Generated, UrlSecret};
+pub use database::{BuiltinPostgres, Database, ExternalPostgres};
 pub use invalid::Invalid;
+pub use keys::{MASTER_KEY, RING};
 
 use crate::{
     crd::{self, DeletionPolicy, Mode, Profile, PullPolicy, UltraDeployment, Variable},
     defaults::Defaults,
+    fresh::FreshKey,
     image::ImageName,
     observe::Observed,
     settings::Images,
 };
 use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Resource, ResourceExt};
+use secrecy::SecretString;
 
 /// One Ultra with every default resolved: the only input of the plan.
 #[derive(Clone, Debug)]
@@ -48,6 +54,14 @@ pub struct Validated {
     pub database: Database,
     /// Where answers are cached.
     pub cache: Cache,
+    /// Tokens and accounts, as far as they are set.
+    pub auth: crd::Auth,
+    /// Who is an admin from the start.
+    pub first_admin: Option<FirstAdmin>,
+    /// What signs access tokens.
+    pub jwt: Generated<FreshKey>,
+    /// What encrypts the provider keys in the database.
+    pub master_key: Generated<SecretString>,
     /// The panel, where it is not the service's own.
     pub panel: Option<crd::Panel>,
     /// The service's probes, as far as they are set.
@@ -56,20 +70,25 @@ pub struct Validated {
     pub drain_seconds: i64,
     /// Further variables.
     pub env: Vec<Variable>,
-    /// What becomes of the volume.
+    /// What becomes of volume, keys and the database's password.
     pub deletion_policy: DeletionPolicy,
 }
 
 /// Resolves the spec against its profile's defaults and against what was observed.
 pub fn validate(ud: &UltraDeployment, observed: &Observed, images: &Images) -> Result<Validated, Invalid> {
     let spec = &ud.spec;
-    let profile = available_profile(spec.profile.unwrap_or_default())?;
+    let profile = spec.profile.unwrap_or_default();
     let defaults = Defaults::of(profile);
+    let auth = spec.auth.clone().unwrap_or_default();
     let image = spec.image.clone().unwrap_or_default();
     let name = ud.metadata.name.clone().ok_or(Invalid::NoIdentity("name"))?;
     Ok(Validated {
         database: database::database(ud, &name, &defaults, observed, images)?,
         cache: cache::cache(ud, &name, &defaults, observed, images)?,
+        jwt: keys::jwt(&name, observed)?,
+        master_key: keys::master_key(&name, observed)?,
+        first_admin: auth::first_admin(&auth, observed)?,
+        auth,
         namespace: ud.namespace().ok_or(Invalid::NoIdentity("namespace"))?,
         owner: ud.controller_owner_ref(&()).ok_or(Invalid::NoIdentity("uid"))?,
         profile,
@@ -90,13 +109,6 @@ pub fn validate(ud: &UltraDeployment, observed: &Observed, images: &Images) -> R
         deletion_policy: spec.deletion_policy.unwrap_or(defaults.deletion_policy),
         name,
     })
-}
-
-fn available_profile(profile: Profile) -> Result<Profile, Invalid> {
-    match profile {
-        Profile::Development => Ok(profile),
-        Profile::Testing | Profile::Production => Err(Invalid::ProfileNotAvailable(profile)),
-    }
 }
 
 fn available_mode(mode: Mode) -> Result<Mode, Invalid> {

@@ -35,7 +35,8 @@ pub(super) struct Operator {
     namespace: Namespace,
 }
 
-struct Running {
+/// An operator that runs until it is dropped.
+pub(super) struct Running {
     task: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
 }
@@ -71,6 +72,11 @@ impl Operator {
             .expect("it stops")
             .unwrap();
         self.running = run(&self.cluster, self.namespace.name());
+    }
+
+    /// A second operator, beside the first.
+    pub(super) fn another(&self) -> Running {
+        run(&self.cluster, self.namespace.name())
     }
 
     /// With all rights, as the person at the keyboard.

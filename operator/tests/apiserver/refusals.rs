@@ -3,7 +3,7 @@
 use super::harness::{install_crd, named};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    core::v1::{Pod, PodTemplateSpec, ServiceAccount},
+    core::v1::{Pod, PodTemplateSpec, Secret, ServiceAccount},
 };
 use kube::{
     Api, ResourceExt,
@@ -91,6 +91,73 @@ fn refusals() -> Vec<Refusal> {
             json!({ "cache": { "builtin": { "memory": "1Mi" } } }),
             "8Mi or more",
             json!({ "cache": { "builtin": { "memory": "8Mi" } } }),
+        ),
+        refusal(
+            json!({ "profile": "production", "mode": "mock", "cache": { "memory": {} } }),
+            "in production write `external",
+            json!({ "profile": "production", "mode": "mock", "cache": { "memory": {} }, "database": { "external": url } }),
+        ),
+        refusal(
+            json!({ "profile": "production", "database": { "builtin": {} }, "cache": { "memory": {} } }),
+            "?sslmode=verify-full",
+            json!({ "profile": "production", "database": { "external": url }, "cache": { "memory": {} } }),
+        ),
+        refusal(
+            json!({ "profile": "production", "database": { "external": url } }),
+            "in production write `memory: {}`",
+            json!({ "profile": "production", "database": { "external": url }, "cache": { "external": url } }),
+        ),
+        refusal(
+            json!({ "profile": "production", "database": { "external": url }, "cache": { "builtin": {} } }),
+            "rediss://",
+            json!({ "profile": "testing", "database": { "external": url }, "cache": { "builtin": {} } }),
+        ),
+        refusal(
+            json!({ "profile": "production", "database": { "external": url }, "cache": { "memory": {} },
+                "env": [{ "name": "ULTRA_AUTH_ANONYMOUS", "value": "true" }] }),
+            "leave out ULTRA_AUTH_ANONYMOUS",
+            json!({ "profile": "production", "database": { "external": url }, "cache": { "memory": {} },
+                "env": [{ "name": "ULTRA_AUTH_ANONYMOUS", "value": "false" }] }),
+        ),
+        refusal(
+            json!({ "env": [{ "name": "ULTRA_MASTER_KEY", "value": "a" }] }),
+            "Secret <name>-master-key",
+            json!({ "env": [{ "name": "ULTRA_AUTH_ANONYMOUS", "value": "false" }] }),
+        ),
+        refusal(
+            json!({ "auth": { "accessTokenTTL": "15us" } }),
+            "such as 15m",
+            json!({ "auth": { "accessTokenTTL": "15m" } }),
+        ),
+        refusal(
+            json!({ "auth": { "accessTokenTTL": "25h" } }),
+            "1s to 24h",
+            json!({ "auth": { "accessTokenTTL": "24h" } }),
+        ),
+        refusal(
+            json!({ "auth": { "refreshTokenTTL": "8785h" } }),
+            "2s to 8784h",
+            json!({ "auth": { "refreshTokenTTL": "8784h" } }),
+        ),
+        refusal(
+            json!({ "auth": { "accessTokenTTL": "1h", "refreshTokenTTL": "60m" } }),
+            "longer duration than auth.accessTokenTTL",
+            json!({ "auth": { "accessTokenTTL": "1h", "refreshTokenTTL": "61m" } }),
+        ),
+        refusal(
+            json!({ "auth": { "refreshTokenTTL": "10m" } }),
+            "without a value they are 720h and 15m",
+            json!({ "auth": { "refreshTokenTTL": "16m" } }),
+        ),
+        refusal(
+            json!({ "auth": { "issuer": "an issuer" } }),
+            "auth.issuer",
+            json!({ "auth": { "issuer": "https://ultra.example.com" } }),
+        ),
+        refusal(
+            json!({ "auth": { "audience": "" } }),
+            "auth.audience",
+            json!({ "auth": { "audience": "ultra" } }),
         ),
         refusal(
             json!({ "replicas": -1 }),
@@ -210,7 +277,18 @@ async fn every_pod_is_admitted_where_only_restricted_pods_are() {
     let cluster = Cluster::api_server().await.unwrap();
     let namespace = cluster.namespace_with(PodSecurity::Restricted).await.unwrap();
     let operator = super::harness::Operator::start_in(cluster, namespace).await;
-    operator.create(json!({ "panel": { "deadline": "90s" } })).await;
+    let admin: Secret = super::harness::from(json!({
+        "metadata": { "name": "admin" }, "stringData": { "email": "a@example.com", "password": "only looked at" },
+    }));
+    operator
+        .api()
+        .create(&PostParams::default(), &admin)
+        .await
+        .unwrap();
+    let auth = json!({ "adminSecretRef": { "name": "admin" } });
+    operator
+        .create(json!({ "panel": { "deadline": "90s" }, "auth": auth }))
+        .await;
     operator.become_ready().await;
     operator.get::<ServiceAccount>("demo").await;
     let mut pods = Vec::new();

@@ -140,20 +140,6 @@ async fn a_new_url_in_a_secret_of_someone_else_rolls_the_pods() {
 }
 
 #[tokio::test]
-async fn a_profile_that_the_service_refuses_stalls_and_heals_with_the_spec() {
-    let operator = operator().await;
-    operator.create(json!({ "profile": "production" })).await;
-    let stalled = operator
-        .condition(ConditionType::Stalled, "True", "ProfileNotAvailable")
-        .await;
-    assert!(message(&stalled, ConditionType::Ready).contains("write `profile: development`"));
-    operator.patch_spec(json!({ "profile": "development" })).await;
-    operator
-        .condition(ConditionType::Stalled, "False", "NotStalled")
-        .await;
-}
-
-#[tokio::test]
 async fn a_pod_that_crashes_is_told_with_its_last_words_and_forgotten_when_it_is_gone() {
     let operator = operator().await;
     operator.create(json!({})).await;

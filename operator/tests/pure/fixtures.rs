@@ -1,11 +1,13 @@
 //! Every YAML file in `tests/fixtures` and every example, through the real validate and the real plan.
 
 use k8s_openapi::jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use std::{fs, path::PathBuf};
 use ultra_operator::{
     cli::render::{documents, parse},
+    fresh::{Fresh, FreshKey, master_key},
     image::ImageName,
-    observe::{FreshPasswords, Observed},
+    observe::Observed,
     plan::{Objects, Planned, plan},
     settings::Images,
     validate::{Invalid, Validated, validate},
@@ -19,15 +21,8 @@ pub(super) struct Fixture {
 impl Fixture {
     pub(super) fn validated(&self) -> Result<Validated, Invalid> {
         let (ud, secrets) = parse(self.name.as_ref(), &self.text).expect("the fixture is well formed");
-        let fresh = FreshPasswords {
-            postgres: "postgres-password".into(),
-            redis: "redis-password".into(),
-        };
-        validate(
-            &ud,
-            &Observed::empty(secrets, fresh, Timestamp::UNIX_EPOCH),
-            &images(),
-        )
+        let observed = Observed::empty(secrets, fresh(), Timestamp::UNIX_EPOCH);
+        validate(&ud, &observed, &images())
     }
 
     pub(super) fn planned(&self) -> Objects<Planned> {
@@ -40,6 +35,17 @@ impl Fixture {
 
     pub(super) fn children(&self) -> Vec<serde_json::Value> {
         documents(self.planned()).expect("objects serialize")
+    }
+}
+
+/// The same in every run. It reads like random bytes, because production refuses keys that do not.
+pub(super) fn fresh() -> Fresh {
+    let key = |name: &str| Sha256::digest(name).into();
+    Fresh {
+        postgres: "postgres-password".into(),
+        redis: "redis-password".into(),
+        jwt: FreshKey::of(&key("jwt")),
+        master_key: master_key(&key("master")),
     }
 }
 

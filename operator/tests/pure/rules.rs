@@ -87,3 +87,20 @@ fn the_grace_period_fits_the_drain() {
         assert!(grace > leave, "{title}: {grace} s of grace, {leave} s of leave");
     }
 }
+
+#[test]
+fn only_the_pods_own_group_reads_a_secret() {
+    for (title, pod) in pods() {
+        let spec = &pod["spec"];
+        for volume in spec["volumes"].as_array().unwrap() {
+            let Some(secret) = volume["secret"].as_object() else {
+                continue;
+            };
+            assert_eq!(secret["defaultMode"], 0o440, "{title}: {}", volume["name"]);
+            assert_eq!(
+                spec["securityContext"]["fsGroup"], spec["securityContext"]["runAsGroup"],
+                "{title}"
+            );
+        }
+    }
+}

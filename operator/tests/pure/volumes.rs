@@ -1,12 +1,12 @@
 //! A volume that exists is never asked to become another one.
 
-use super::fixtures::{Fixture, images};
+use super::fixtures::{Fixture, fresh, images};
 use k8s_openapi::jiff::Timestamp;
 use std::sync::Arc;
 use ultra_operator::{
     cli::render::parse,
     image::ImageName,
-    observe::{FreshPasswords, Observed},
+    observe::Observed,
     plan::plan,
     settings::Images,
     validate::{BuiltinPostgres, Database, Invalid, validate},
@@ -23,11 +23,7 @@ fn with_volume_of_minimal(text: &str, images: &Images) -> Result<BuiltinPostgres
     .planned()
     .postgres
     .unwrap();
-    let fresh = FreshPasswords {
-        postgres: "a".into(),
-        redis: "b".into(),
-    };
-    let mut observed = Observed::empty([], fresh, Timestamp::UNIX_EPOCH);
+    let mut observed = Observed::empty([], fresh(), Timestamp::UNIX_EPOCH);
     observed.children.stateful_sets.push(Arc::new(made));
     let (ud, _) = parse("demo".as_ref(), text).unwrap();
     let validated = validate(&ud, &observed, images)?;
