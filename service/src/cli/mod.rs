@@ -93,7 +93,10 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         Command::Openapi => print(&http::openapi()),
         Command::Config(command) => configuration(command),
         Command::Serve => configured(serve),
-        Command::Healthcheck => configured(healthcheck),
+        Command::Healthcheck => match Config::listen_address(environment(), dotenv()) {
+            Ok(address) => run_to_end(healthcheck(address)),
+            Err(errors) => Ok(refuse(&errors)),
+        },
         Command::Users(command) => configured(async |config| users::run(command, config).await),
         Command::Keys(command) => keys::run(&command),
         Command::Secrets(command) => configured(async |config| secrets::run(command, config).await),
@@ -140,8 +143,12 @@ fn configured(command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> anyhow
         Ok(config) => config,
         Err(errors) => return Ok(refuse(&errors)),
     };
+    run_to_end(command(config))
+}
+
+fn run_to_end(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(command(config))?;
+    runtime.block_on(command)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -167,8 +174,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn healthcheck(config: Config) -> anyhow::Result<()> {
-    let address = reachable(config.http.listen);
+async fn healthcheck(listen: SocketAddr) -> anyhow::Result<()> {
+    let address = reachable(listen);
     let status = tokio::time::timeout(HEALTH_CHECK_TIMEOUT, ready_status(address))
         .await
         .with_context(|| format!("no answer from {address} in {HEALTH_CHECK_TIMEOUT:?}"))?

@@ -1,4 +1,6 @@
 use std::{
+    convert::Infallible,
+    io,
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
@@ -6,8 +8,11 @@ use std::{
 
 use secrecy::SecretString;
 
-use super::{Default, Http, Mode, Production, Shape, Variable, source::Source};
-use crate::domain::{Email, Password, format_duration};
+use super::{Default, Http, Mode, Production, Profile, Shape, Variable, source::Source};
+use crate::{
+    auth::{KeyFault, KeyRing, KeyRingError, Rules},
+    domain::{Email, Password, format_duration},
+};
 
 pub(super) const ANONYMOUS: Variable = Variable {
     name: "ULTRA_AUTH_ANONYMOUS",
@@ -305,17 +310,57 @@ fn name_or_url(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// What a profile allows in a key ring.
+fn key_rules(profile: Profile) -> Rules {
+    Rules {
+        allow_hmac: profile == Profile::Development,
+        refuse_known: profile == Profile::Production,
+    }
+}
+
+/// The folder with the key ring, which is read as the service will read it: a ring that cannot be used is a mistake
+/// like any other.
 fn read_keys_dir(source: &mut Source, data_dir: Option<&Path>) -> Option<PathBuf> {
-    if !source.is_set(&JWT_KEYS_DIR) {
+    let dir = if source.is_set(&JWT_KEYS_DIR) {
+        source.parse(&JWT_KEYS_DIR, |text| Ok::<_, Infallible>(PathBuf::from(text)))?
+    } else {
         let made = data_dir?.join("jwt");
         source.derive(&JWT_KEYS_DIR, &made.display());
-        return Some(made);
+        // Production says where its keys are.
+        if source.is_production() {
+            return Some(made);
+        }
+        made
+    };
+    match std::fs::read_dir(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !source.is_production() => {}
+        Err(error) => {
+            source.invalid(&JWT_KEYS_DIR, &format!("cannot be read as a folder: {error}"));
+            return None;
+        }
+        // Where nothing is, the service makes a key; production does not.
+        Ok(_) => match KeyRing::load(&dir, key_rules(source.profile())) {
+            Ok(_) => {}
+            Err(KeyRingError::NoSigningKey { .. }) if !source.is_production() && !KeyRing::is_there(&dir) => {
+            }
+            Err(error) => {
+                let is_refusal = matches!(
+                    error,
+                    KeyRingError::Key {
+                        fault: KeyFault::Known | KeyFault::HmacNotAllowed,
+                        ..
+                    }
+                );
+                let problem = format!("is no key ring: {error}");
+                match is_refusal {
+                    true => source.refused(&JWT_KEYS_DIR, &problem),
+                    false => source.invalid(&JWT_KEYS_DIR, &problem),
+                }
+                return None;
+            }
+        },
     }
-    let must_be_there = source.is_production();
-    source.parse(&JWT_KEYS_DIR, |text| match std::fs::read_dir(text) {
-        Err(error) if must_be_there => Err(format!("cannot be read as a folder: {error}")),
-        _ => Ok(PathBuf::from(text)),
-    })
+    Some(dir)
 }
 
 impl FirstAdmin {

@@ -84,10 +84,7 @@ pub struct Http {
 
 impl Http {
     pub(super) fn read(source: &mut Source) -> Option<Self> {
-        let listen = source.parse(&LISTEN, |text| {
-            text.parse::<SocketAddr>()
-                .map_err(|_| "is no address with a port; IPv6 goes in brackets")
-        });
+        let listen = read_listen(source);
         let request_timeout = source.duration(&REQUEST_TIMEOUT);
         let drain_timeout = source.duration(&DRAIN_TIMEOUT);
         let max_body_bytes = source.number(&MAX_BODY_BYTES);
@@ -113,6 +110,13 @@ impl Http {
             );
         }
     }
+}
+
+pub(super) fn read_listen(source: &mut Source) -> Option<SocketAddr> {
+    source.parse(&LISTEN, |text| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| "is no address with a port; IPv6 goes in brackets")
+    })
 }
 
 fn read_proxies(source: &mut Source) -> Option<Vec<IpNet>> {

@@ -27,6 +27,7 @@ mod yaml;
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -129,7 +130,7 @@ pub struct Config {
 
 impl Config {
     /// Parses and validates everything, and reports all that is wrong at once. Apart from the given variables it
-    /// reads only the files that they name: `ULTRA_CONFIG_FILE`, those of secrets, and certificates.
+    /// reads only the files that they name: `ULTRA_CONFIG_FILE`, those of secrets, the key ring, and certificates.
     pub fn from_env(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Errors> {
         Self::load(vars, None)
     }
@@ -145,12 +146,20 @@ impl Config {
         source.finish(config)
     }
 
+    /// Only where the service listens, for whoever looks after a running one: what has become of its other variables'
+    /// files since is no reason to end it.
+    pub fn listen_address(
+        vars: impl IntoIterator<Item = (String, String)>,
+        dotenv: Option<&Path>,
+    ) -> Result<SocketAddr, Errors> {
+        let mut source = Source::new(vars);
+        read_profile(&mut source, dotenv);
+        let address = http::read_listen(&mut source);
+        source.finish(address)
+    }
+
     fn read(source: &mut Source, dotenv: Option<&Path>) -> Option<Self> {
-        if let Some(path) = dotenv {
-            dotenv::layer(source, path);
-        }
-        let profile = profile::read_profile(source);
-        source.set_profile(profile);
+        let profile = read_profile(source, dotenv);
         source.refuse_unknown(VARIABLES);
         source.refuse_missing(VARIABLES);
 
@@ -187,6 +196,16 @@ impl Config {
             telemetry: telemetry?,
         })
     }
+}
+
+/// The profile, which says what applies to everything after it.
+fn read_profile(source: &mut Source, dotenv: Option<&Path>) -> Option<Profile> {
+    if let Some(path) = dotenv {
+        dotenv::layer(source, path);
+    }
+    let profile = profile::read_profile(source);
+    source.set_profile(profile);
+    profile
 }
 
 #[cfg(test)]

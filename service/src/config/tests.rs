@@ -1,14 +1,16 @@
-use std::{io::Write as _, time::Duration};
+use std::{io::Write as _, sync::LazyLock, time::Duration};
 
 use tempfile::NamedTempFile;
 
 use super::*;
+use crate::auth::KeyRing;
 
 mod canary;
 mod layers;
 mod mistakes;
 mod noise;
 mod production;
+mod ring;
 
 fn owned(vars: &[(&str, &str)]) -> Vec<(String, String)> {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -19,7 +21,20 @@ fn parse(vars: &[(&str, &str)]) -> Result<Config, Errors> {
     Config::from_env(owned(vars))
 }
 
-/// The least that production starts with; any folder will do for its keys.
+/// A ring of one key, made once and kept beside the compiled tests.
+static RING: LazyLock<String> = LazyLock::new(|| {
+    let tests = std::env::current_exe().unwrap();
+    let ring = tests.with_file_name("ring-of-the-config-tests");
+    if !KeyRing::is_there(&ring) {
+        let made = tempfile::tempdir_in(tests.parent().unwrap()).unwrap();
+        KeyRing::generate(made.path()).unwrap();
+        // Where another process was faster, its ring is as good.
+        let _ = std::fs::rename(made.path(), &ring);
+    }
+    ring.display().to_string()
+});
+
+/// The least that production starts with.
 fn production() -> Vec<(&'static str, &'static str)> {
     vec![
         ("ULTRA_PROFILE", "production"),
@@ -28,7 +43,7 @@ fn production() -> Vec<(&'static str, &'static str)> {
             "DATABASE_URL",
             "postgres://ultra:kq7w-zz31-pp0d@db.example.com/ultra?sslmode=verify-full",
         ),
-        ("ULTRA_JWT_KEYS_DIR", "/"),
+        ("ULTRA_JWT_KEYS_DIR", &RING),
     ]
 }
 

@@ -1,12 +1,18 @@
+mod words;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
     http::{StatusCode, header},
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
 use super::Problem;
+use words::words;
+
+/// The longest that a field's name is shown: no field of ours is longer, but secrets are.
+const MAX_NAME_BYTES: usize = 32;
 
 /// A JSON body. What is wrong with it becomes a problem that names the field.
 #[derive(Debug)]
@@ -53,38 +59,56 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would fill a struct from a list too, by position: an object is what was documented.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => misfit("", "the type is wrong; expected an object".to_owned()),
+            Err(error) => malformed(&error),
+        });
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let detail = error.inner().to_string();
         if error.inner().is_data() {
-            let summary = format!("The body does not fit: {detail}.");
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary)
-                .at(&pointer(error.path()), detail)
+            misfit(&pointer(error.path()), words(error.inner()))
         } else {
-            malformed(&detail)
+            malformed(error.inner())
         }
     })?;
-    json.end().map_err(|error| malformed(&error.to_string()))?;
+    json.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
 
-fn malformed(detail: &str) -> Problem {
-    Problem::bad_request("malformed-json", format!("The body is no JSON: {detail}."))
+fn misfit(pointer: &str, detail: String) -> Problem {
+    let summary = format!("The body does not fit: {detail}.");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail)
 }
 
-/// RFC 6901.
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::bad_request("malformed-json", format!("The body is no JSON: {error}."))
+}
+
+/// RFC 6901. It ends before a name that cannot be a field's: that might be a value in the wrong place.
 fn pointer(path: &Path) -> String {
     path.iter()
-        .filter_map(|segment| match segment {
+        .map_while(|segment| match segment {
             Segment::Seq { index } => Some(format!("/{index}")),
-            Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
-            Segment::Enum { .. } | Segment::Unknown => None,
+            Segment::Map { key } => is_name(key).then(|| format!("/{key}")),
+            Segment::Enum { .. } | Segment::Unknown => Some(String::new()),
         })
         .collect()
 }
 
+fn is_name(key: &str) -> bool {
+    key.len() <= MAX_NAME_BYTES
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde::Deserialize;
 
     use super::*;
@@ -116,5 +140,43 @@ mod tests {
             );
         }
         assert_eq!(parse::<Shape>(b"[]").unwrap_err().to_value("id")["status"], 422);
+    }
+
+    #[test]
+    fn only_an_object_is_read() {
+        for body in ["[[1]]", " \n[[1]]", "null", "7", "\"items\"", "[]"] {
+            let problem = parse::<Shape>(body.as_bytes()).unwrap_err().to_value("id");
+            assert_eq!(problem["status"], 422, "{body}: {problem}");
+            assert_eq!(problem["errors"][0]["pointer"], "", "{body}");
+        }
+        parse::<Shape>(b" \r\n\t{\"items\": [1]} ").unwrap();
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Named {
+        #[expect(dead_code, reason = "only its parsing is tested")]
+        items: Option<BTreeMap<String, u8>>,
+    }
+
+    #[test]
+    fn neither_a_value_nor_a_name_that_may_be_one_comes_back() {
+        for (body, pointer) in [
+            (r#"{"item": 1}"#, "/item"),
+            (r#"{"correct horse battery staple": 1}"#, ""),
+            (
+                r#"{"items": {"uk_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa": "x"}}"#,
+                "/items",
+            ),
+            (r#"{"items": {"a/b": "correct horse battery staple"}}"#, "/items"),
+        ] {
+            let problem = parse::<Named>(body.as_bytes()).unwrap_err().to_value("id");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+            let problem = problem.to_string();
+            assert!(
+                !problem.contains("horse") && !problem.contains("aaaa"),
+                "{problem}"
+            );
+        }
     }
 }

@@ -86,6 +86,7 @@ fn cases() -> Vec<Case> {
         post("\u{0}", 400, "malformed-json", None),
         post("[]", 422, "validation", Some("")),
         post("{}", 422, "validation", Some("")),
+        post(r#"["a question"]"#, 422, "validation", Some("")),
         post(r#"{"prompt": 7}"#, 422, "validation", Some("/prompt")),
         post(r#"{"prompt": " "}"#, 422, "validation", Some("/prompt")),
         post(

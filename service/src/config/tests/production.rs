@@ -9,7 +9,6 @@ const REFUSALS: &[(&[(&str, &str)], &str)] = &[
     (&[("ULTRA_AUTH_ANONYMOUS", "true")], "ULTRA_AUTH_ANONYMOUS"),
     (&[("ULTRA_MODE", "real")], "ULTRA_MODE"),
     (&[("ULTRA_JWT_KEYS_DIR", "/does/not/exist")], "ULTRA_JWT_KEYS_DIR"),
-    (&[("ULTRA_JWT_KEYS_DIR", "/etc/passwd")], "ULTRA_JWT_KEYS_DIR"),
     (
         &[(
             "DATABASE_URL",
