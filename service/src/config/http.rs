@@ -54,6 +54,18 @@ pub(super) const MAX_BODY_BYTES: Variable = Variable {
     description: "The largest request body.",
 };
 
+pub(super) const MAX_CONNECTIONS: Variable = Variable {
+    name: "ULTRA_HTTP_MAX_CONNECTIONS",
+    concern: "http",
+    secret: false,
+    shape: Shape::Number(1, 1_000_000),
+    default: Default::Value("10000"),
+    production: Production::AsElsewhere,
+    example: "10000",
+    description: "The most connections that one replica serves at once; further ones wait. Fewer, where the system \
+                  allows fewer open files.",
+};
+
 pub(super) const TRUSTED_PROXIES: Variable = Variable {
     name: "ULTRA_HTTP_TRUSTED_PROXIES",
     concern: "http",
@@ -76,6 +88,8 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// `ULTRA_HTTP_MAX_BODY_BYTES`.
     pub max_body_bytes: usize,
+    /// `ULTRA_HTTP_MAX_CONNECTIONS`.
+    pub max_connections: usize,
     /// `ULTRA_HTTP_CORS_ORIGINS` and `ULTRA_HTTP_CORS_CREDENTIALS`; without it no other origin's page may call.
     pub cors: Option<Cors>,
     /// `ULTRA_HTTP_TRUSTED_PROXIES`.
@@ -88,6 +102,7 @@ impl Http {
         let request_timeout = source.duration(&REQUEST_TIMEOUT);
         let drain_timeout = source.duration(&DRAIN_TIMEOUT);
         let max_body_bytes = source.number(&MAX_BODY_BYTES);
+        let max_connections = source.number(&MAX_CONNECTIONS);
         let cors = Cors::read(source);
         let trusted_proxies = read_proxies(source);
         Some(Self {
@@ -95,6 +110,7 @@ impl Http {
             request_timeout: request_timeout?,
             drain_timeout: drain_timeout?,
             max_body_bytes: max_body_bytes?,
+            max_connections: max_connections?,
             cors,
             trusted_proxies: trusted_proxies.unwrap_or_default(),
         })

@@ -61,6 +61,7 @@ pub const VARIABLES: &[&Variable] = &[
     &http::REQUEST_TIMEOUT,
     &http::DRAIN_TIMEOUT,
     &http::MAX_BODY_BYTES,
+    &http::MAX_CONNECTIONS,
     &http::TRUSTED_PROXIES,
     &cors::ORIGINS,
     &cors::CREDENTIALS,

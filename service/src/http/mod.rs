@@ -19,6 +19,7 @@ mod page;
 mod problem;
 mod router;
 mod security_headers;
+mod server;
 mod sse;
 
 use std::{sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ use std::{sync::Arc, time::Duration};
 pub use drain::InFlight;
 pub use problem::Problem;
 pub use router::{openapi, router};
+pub use server::Server;
 
 use ipnet::IpNet;
 
