@@ -126,6 +126,7 @@ impl Application {
             provider_keys,
         } = Identity::build(&config, &store, &background, &stop)?;
 
+        let provider_names = Arc::new(config.provider_names());
         let catalog = Arc::new(Catalog::new(providers(config.mode)));
         let analyses = Analyses {
             panel: config.panel,
@@ -145,6 +146,7 @@ impl Application {
             keys,
             tokens,
             provider_keys,
+            provider_names,
             store: store.clone(),
             health: health.clone(),
             in_flight: in_flight.clone(),

@@ -72,7 +72,7 @@ pub(super) const TRUSTED_PROXIES: Variable = Variable {
     secret: false,
     shape: Shape::Pattern(r"^[0-9A-Fa-f.:/]+(\s*,\s*[0-9A-Fa-f.:/]+)*$"),
     default: Default::Unset("none: a client's address is the one that it connects from"),
-    production: Production::Refuses("all addresses, such as `0.0.0.0/0`"),
+    production: Production::Refuses("networks wider than `/8`, of IPv6 `/16`"),
     example: "10.0.0.0/8,192.168.1.7",
     description: "The proxies whose `X-Forwarded-For` counts: addresses or networks, separated by commas.",
 };
@@ -146,10 +146,19 @@ fn read_proxies(source: &mut Source) -> Option<Vec<IpNet>> {
         };
         text.split(',').map(proxy).collect::<Result<Vec<_>, _>>()
     })?;
-    if source.is_production() && proxies.iter().any(|network| network.prefix_len() == 0) {
+    // Nobody owns more than that; two halves of everything are everything, too.
+    let is_too_wide = |network: &IpNet| match network {
+        IpNet::V4(network) => network.prefix_len() < 8,
+        IpNet::V6(network) => match network.addr().to_ipv4_mapped() {
+            Some(_) => network.prefix_len() < 96 + 8,
+            None => network.prefix_len() < 16,
+        },
+    };
+    if source.is_production() && proxies.iter().any(is_too_wide) {
         source.refused(
             &TRUSTED_PROXIES,
-            "trusts every address, so that each client could claim any; name the proxies' own networks",
+            "trusts more addresses than one owner has (less than /8, of IPv6 /16), so that strangers could claim any \
+             address; name the proxies' own networks",
         );
     }
     Some(proxies)
