@@ -17,7 +17,7 @@ use crate::{
     cache::{self, Memory, Redis, RemoteCache, Tiered},
     config::{Config, Migrate, Mode},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
-    http::{self, Api, InFlight},
+    http::{self, Api, InFlight, Server},
     llm::{Catalog, Provider, mock::Mock},
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
@@ -40,6 +40,7 @@ pub struct Application {
     store: Arc<dyn Store>,
     background: TaskTracker,
     stop: CancellationToken,
+    max_connections: usize,
     drain_timeout: Duration,
 }
 
@@ -125,6 +126,7 @@ impl Application {
             provider_keys,
         } = Identity::build(&config, &store, &background, &stop)?;
 
+        let provider_names = Arc::new(config.provider_names());
         let catalog = Arc::new(Catalog::new(providers(config.mode)));
         let analyses = Analyses {
             panel: config.panel,
@@ -144,6 +146,7 @@ impl Application {
             keys,
             tokens,
             provider_keys,
+            provider_names,
             store: store.clone(),
             health: health.clone(),
             in_flight: in_flight.clone(),
@@ -163,7 +166,7 @@ impl Application {
                 "the service is open: whoever reaches {local_addr} can use it without a credential"
             );
         }
-        let drain_timeout = config.http.drain_timeout;
+        let (max_connections, drain_timeout) = (config.http.max_connections, config.http.drain_timeout);
         Ok(Self {
             listener,
             local_addr,
@@ -173,6 +176,7 @@ impl Application {
             store,
             background,
             stop,
+            max_connections,
             drain_timeout,
         })
     }
@@ -190,13 +194,10 @@ impl Application {
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         tracing::info!("listening on http://{}", self.local_addr);
         let stop_accepting = CancellationToken::new();
-        let router = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum::serve(self.listener, router)
-            .with_graceful_shutdown(stop_accepting.clone().cancelled_owned())
-            .into_future();
-        let mut serving = tokio::spawn(server);
+        let server = Server::new(self.max_connections);
+        let mut serving = tokio::spawn(server.serve(self.listener, self.router, stop_accepting.clone()));
         tokio::select! {
-            ended = &mut serving => return ended.map_err(io::Error::other)?,
+            ended = &mut serving => return ended.map_err(io::Error::other),
             () = shutdown => {}
         }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     Config, Default, Errors, KeySource, VARIABLES, Variable,
-    file::CONFIG_FILE,
+    file::{CONFIG_FILE, text_of},
     redact::REDACTED,
     source::Source,
     yaml::{self, key},
@@ -28,7 +28,7 @@ pub fn show(
         .collect();
     let path = source.given(&CONFIG_FILE).map(str::to_owned);
     let config = source.finish(config)?;
-    let text = path.map(std::fs::read_to_string).and_then(Result::ok);
+    let text = path.and_then(|path| text_of(&path).ok());
     lines.extend(file_lines(&config, text.as_deref().unwrap_or_default()));
 
     let width = lines.iter().map(|(line, _)| line.chars().count().min(MAX_WIDTH));

@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,12 +12,15 @@ use super::{
     providers,
     providers::ProviderFile,
     redact, schema,
-    source::Source,
+    source::{Source, Unreadable, read_text},
     tiers,
     tiers::TierFile,
     yaml::{self, Problem},
 };
 use crate::domain::ModelId;
+
+/// Far more than any such file needs.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 pub(super) const CONFIG_FILE: Variable = Variable {
     name: "ULTRA_CONFIG_FILE",
@@ -70,11 +76,19 @@ pub(super) fn read_data_dir(source: &mut Source) -> Option<PathBuf> {
     source.text(&DATA_DIR).map(PathBuf::from)
 }
 
+/// The text of the file that the variable names.
+pub(super) fn text_of(path: &str) -> Result<String, Unreadable> {
+    read_text(Path::new(path), MAX_BYTES)
+}
+
 /// What the file says, over what is built in.
 pub(super) fn read(source: &mut Source) -> Option<File> {
     let given = source.is_set(&CONFIG_FILE);
     let text = source.parse(&CONFIG_FILE, |path| {
-        std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+        text_of(path).map_err(|unreadable| match unreadable {
+            Unreadable::TooLarge => format!("is larger than {MAX_BYTES} bytes, so that it is no such file"),
+            other => other.to_string(),
+        })
     });
     let text = match text {
         Some(text) => text,

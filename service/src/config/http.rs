@@ -54,13 +54,25 @@ pub(super) const MAX_BODY_BYTES: Variable = Variable {
     description: "The largest request body.",
 };
 
+pub(super) const MAX_CONNECTIONS: Variable = Variable {
+    name: "ULTRA_HTTP_MAX_CONNECTIONS",
+    concern: "http",
+    secret: false,
+    shape: Shape::Number(1, 1_000_000),
+    default: Default::Value("10000"),
+    production: Production::AsElsewhere,
+    example: "10000",
+    description: "The most connections that one replica serves at once; further ones wait. Fewer, where the system \
+                  allows fewer open files.",
+};
+
 pub(super) const TRUSTED_PROXIES: Variable = Variable {
     name: "ULTRA_HTTP_TRUSTED_PROXIES",
     concern: "http",
     secret: false,
     shape: Shape::Pattern(r"^[0-9A-Fa-f.:/]+(\s*,\s*[0-9A-Fa-f.:/]+)*$"),
     default: Default::Unset("none: a client's address is the one that it connects from"),
-    production: Production::Refuses("all addresses, such as `0.0.0.0/0`"),
+    production: Production::Refuses("networks wider than `/8`, of IPv6 `/16`"),
     example: "10.0.0.0/8,192.168.1.7",
     description: "The proxies whose `X-Forwarded-For` counts: addresses or networks, separated by commas.",
 };
@@ -76,6 +88,8 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// `ULTRA_HTTP_MAX_BODY_BYTES`.
     pub max_body_bytes: usize,
+    /// `ULTRA_HTTP_MAX_CONNECTIONS`.
+    pub max_connections: usize,
     /// `ULTRA_HTTP_CORS_ORIGINS` and `ULTRA_HTTP_CORS_CREDENTIALS`; without it no other origin's page may call.
     pub cors: Option<Cors>,
     /// `ULTRA_HTTP_TRUSTED_PROXIES`.
@@ -88,6 +102,7 @@ impl Http {
         let request_timeout = source.duration(&REQUEST_TIMEOUT);
         let drain_timeout = source.duration(&DRAIN_TIMEOUT);
         let max_body_bytes = source.number(&MAX_BODY_BYTES);
+        let max_connections = source.number(&MAX_CONNECTIONS);
         let cors = Cors::read(source);
         let trusted_proxies = read_proxies(source);
         Some(Self {
@@ -95,6 +110,7 @@ impl Http {
             request_timeout: request_timeout?,
             drain_timeout: drain_timeout?,
             max_body_bytes: max_body_bytes?,
+            max_connections: max_connections?,
             cors,
             trusted_proxies: trusted_proxies.unwrap_or_default(),
         })
@@ -130,10 +146,19 @@ fn read_proxies(source: &mut Source) -> Option<Vec<IpNet>> {
         };
         text.split(',').map(proxy).collect::<Result<Vec<_>, _>>()
     })?;
-    if source.is_production() && proxies.iter().any(|network| network.prefix_len() == 0) {
+    // Nobody owns more than that; two halves of everything are everything, too.
+    let is_too_wide = |network: &IpNet| match network {
+        IpNet::V4(network) => network.prefix_len() < 8,
+        IpNet::V6(network) => match network.addr().to_ipv4_mapped() {
+            Some(_) => network.prefix_len() < 96 + 8,
+            None => network.prefix_len() < 16,
+        },
+    };
+    if source.is_production() && proxies.iter().any(is_too_wide) {
         source.refused(
             &TRUSTED_PROXIES,
-            "trusts every address, so that each client could claim any; name the proxies' own networks",
+            "trusts more addresses than one owner has (less than /8, of IPv6 /16), so that strangers could claim any \
+             address; name the proxies' own networks",
         );
     }
     Some(proxies)

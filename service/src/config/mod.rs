@@ -26,7 +26,7 @@ mod variable;
 mod yaml;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -61,6 +61,7 @@ pub const VARIABLES: &[&Variable] = &[
     &http::REQUEST_TIMEOUT,
     &http::DRAIN_TIMEOUT,
     &http::MAX_BODY_BYTES,
+    &http::MAX_CONNECTIONS,
     &http::TRUSTED_PROXIES,
     &cors::ORIGINS,
     &cors::CREDENTIALS,
@@ -156,6 +157,14 @@ impl Config {
         read_profile(&mut source, dotenv);
         let address = http::read_listen(&mut source);
         source.finish(address)
+    }
+
+    /// The names of the providers that there are or can be: those of the configuration, and those that are built in.
+    pub fn provider_names(&self) -> BTreeSet<String> {
+        let configured = self.providers.iter().map(|provider| provider.name.clone());
+        configured
+            .chain(providers::built_in_names().map(str::to_owned))
+            .collect()
     }
 
     fn read(source: &mut Source, dotenv: Option<&Path>) -> Option<Self> {

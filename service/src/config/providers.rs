@@ -175,6 +175,11 @@ const BUILT_IN: [BuiltIn; 3] = [
     },
 ];
 
+/// The providers that need no entry in the file.
+pub(super) fn built_in_names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|provider| provider.name)
+}
+
 impl ProviderKind {
     fn own_address(self) -> &'static str {
         let of_kind = BUILT_IN.iter().find(|provider| provider.kind == self);

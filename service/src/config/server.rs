@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::{Kind, Variable, source::Source};
 use crate::domain::is_known_secret;
 
-/// The shortest password for a server that others can reach too.
+/// The shortest password that production takes.
 const MIN_PASSWORD_CHARS: usize = 12;
 
 /// What a URL says of its server, as far as safety goes.
@@ -44,16 +44,17 @@ pub(super) struct Remedy {
 }
 
 impl Server {
-    /// Production talks to other hosts in cipher only, and with a password that cannot be guessed.
+    /// Production talks to other hosts in cipher only and with a password, and nowhere with one that can be guessed:
+    /// whoever gets onto this machine would get into its servers, too.
     pub(super) fn check(&self, variable: &Variable, remedy: &Remedy, source: &mut Source) {
-        if !source.is_production() || !self.is_remote {
+        if !source.is_production() {
             return;
         }
         let mut refuse = |problem: &str| {
             let example = Some(format!("{}={}", variable.name, remedy.example));
             source.refuse_with(variable, Kind::Refused, problem, example);
         };
-        if !self.is_encrypted {
+        if self.is_remote && !self.is_encrypted {
             refuse(&format!(
                 "would send passwords and prompts in plain text to another host, which production refuses; {}",
                 remedy.words
@@ -61,7 +62,10 @@ impl Server {
         }
         match &self.login {
             Login::Certificate => {}
-            Login::None => refuse("has no password, which production refuses for another host; set one"),
+            Login::None if self.is_remote => {
+                refuse("has no password, which production refuses for another host; set one");
+            }
+            Login::None => {}
             Login::Password(password) => {
                 let password = password.expose_secret();
                 if password.chars().count() < MIN_PASSWORD_CHARS {

@@ -2,8 +2,8 @@ use std::{
     collections::BTreeMap,
     fmt::{self, Display},
     fs::File,
-    io::Read as _,
-    path::PathBuf,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use crate::domain::{format_duration, parse_duration};
 const TEST_PREFIXES: [&str; 2] = ["ULTRA_TESTENV", "ULTRA_TEST_"];
 
 /// No secret is longer; it also bounds what a path such as `/dev/zero` costs.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -416,17 +416,34 @@ impl Source {
 
 /// A secret's file, without the line break that editors and shells like to end it with.
 pub(super) fn read_secret(path: &str) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!(
-            "is larger than {MAX_FILE_BYTES} bytes, so that it holds no secret"
-        ));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "does not hold UTF-8")?;
+    let text = read_text(Path::new(path), MAX_SECRET_BYTES).map_err(|unreadable| match unreadable {
+        Unreadable::TooLarge => {
+            format!("is larger than {MAX_SECRET_BYTES} bytes, so that it holds no secret")
+        }
+        other => other.to_string(),
+    })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Why a file gives no text.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("cannot be read: {0}")]
+    Io(#[from] io::Error),
+    #[error("is too large")]
+    TooLarge,
+    #[error("does not hold UTF-8")]
+    NoText,
+}
+
+/// A file's text, if it is no longer than that; no more of it is read.
+pub(super) fn read_text(path: &Path, max_bytes: u64) -> Result<String, Unreadable> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(Unreadable::TooLarge);
+    }
+    String::from_utf8(bytes).map_err(|_| Unreadable::NoText)
 }
 
 /// The known name that somebody who wrote `name` probably meant.

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
@@ -27,7 +27,14 @@ pub(super) async fn require(
         .authenticator
         .authenticate(request.headers(), OffsetDateTime::now_utc())
         .await?;
-    principal.require(access)?;
+    if let Err(denied) = principal.require(access) {
+        // Who brought something is nobody where that is admitted, and no less refused here for what they brought.
+        let brought = request.headers().contains_key(header::AUTHORIZATION);
+        return Err(match denied {
+            Denied::Unauthenticated if brought => Unauthenticated::Invalid("foreign").into(),
+            denied => denied.into(),
+        });
+    }
     request.extensions_mut().insert(principal);
     Ok(next.run(request).await)
 }

@@ -1,18 +1,26 @@
 mod words;
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
-    http::{StatusCode, header},
+    extract::{FromRequest, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
 };
+use futures::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 
-use super::Problem;
+use super::{Api, Problem};
 use words::words;
 
 /// The longest that a field's name is shown: no field of ours is longer, but secrets are.
 const MAX_NAME_BYTES: usize = 32;
+
+/// How long a client that sends too much is still listened to, once it has its answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A JSON body. What is wrong with it becomes a problem that names the field.
 #[derive(Debug)]
@@ -33,15 +41,40 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             Bytes::from_request(request, state)
                 .await
                 .map_err(|rejection| match rejection.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "too-large",
-                        "The body is larger than this service allows.",
-                    ),
+                    StatusCode::PAYLOAD_TOO_LARGE => too_large(),
                     _ => Problem::bad_request("unreadable", "The body could not be read."),
                 })?;
         parse(&bytes).map(Self)
     }
+}
+
+/// Refuses a body that says itself that it is too large, before any of it is read.
+pub(super) async fn refuse_too_large(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    // What is no number, or too large a one, hyper has refused already.
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_none_or(|length| length <= api.max_body_bytes as u64) {
+        return next.run(request).await;
+    }
+    // A connection that is closed on what is still coming in may lose the answer on its way: most clients stop when
+    // they have read it, and until then they are listened to.
+    let mut rest = request.into_body().into_data_stream();
+    tokio::spawn(tokio::time::timeout(LINGER, async move {
+        while let Some(Ok(_)) = rest.next().await {}
+    }));
+    (
+        [(header::CONNECTION, HeaderValue::from_static("close"))],
+        too_large(),
+    )
+        .into_response()
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        "The body is larger than this service allows.",
+    )
 }
 
 fn is_json(request: &Request) -> bool {

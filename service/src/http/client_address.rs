@@ -40,12 +40,23 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         if !is_trusted(&client) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
+        match address(hop.trim()) {
+            Some(address) => client = address.to_canonical(),
+            None => break,
         }
     }
     client
+}
+
+/// An address, as proxies write it: some add the port, and some brackets.
+fn address(hop: &str) -> Option<IpAddr> {
+    let alone = || hop.parse().ok();
+    let with_port = || Some(hop.parse::<SocketAddr>().ok()?.ip());
+    let bracketed = || {
+        let inner = hop.strip_prefix('[')?.strip_suffix(']')?;
+        Some(IpAddr::V6(inner.parse().ok()?))
+    };
+    alone().or_else(with_port).or_else(bracketed)
 }
 
 #[cfg(test)]
@@ -82,7 +93,27 @@ mod tests {
             "203.0.113.9"
         );
         assert_eq!(of("::ffff:10.0.0.1", &["203.0.113.9"], &trusted), "203.0.113.9");
-        assert_eq!(of("10.0.0.1", &["rubbish"], &trusted), "10.0.0.1");
+        for (written, address) in [
+            ("203.0.113.9:5678", "203.0.113.9"),
+            ("[2001:dba::1]:5678", "2001:dba::1"),
+            ("[2001:dba::1]", "2001:dba::1"),
+            ("2001:dba::1", "2001:dba::1"),
+            ("[::ffff:203.0.113.9]:1", "203.0.113.9"),
+        ] {
+            assert_eq!(of("10.0.0.1", &[written], &trusted), address);
+            let through = format!("{written}, 10.0.0.2:80, [2001:db8::7]:443");
+            assert_eq!(of("10.0.0.1", &[&through], &trusted), address);
+        }
+        for rubbish in [
+            "rubbish",
+            "[203.0.113.9]",
+            "203.0.113.9:x",
+            "203.0.113.9:99999",
+            "[::1",
+            "",
+        ] {
+            assert_eq!(of("10.0.0.1", &[rubbish], &trusted), "10.0.0.1");
+        }
         assert_eq!(of("10.0.0.1", &[], &trusted), "10.0.0.1");
     }
 }

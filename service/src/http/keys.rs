@@ -8,7 +8,7 @@ use axum::{
 };
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 use utoipa::ToSchema;
 
 use super::{Api, Problem, authentication::LoggedIn, body::JsonBody, problem::ProblemBody};
@@ -19,6 +19,14 @@ use crate::{
 };
 
 const MAX_NAME_CHARS: usize = 100;
+
+/// Ten years.
+const MAX_LIFETIME: Duration = Duration::days(3_652);
+
+/// The most keys of one user that have neither ended nor been revoked.
+const MAX_LIVE_KEYS: usize = 100;
+
+const LAST_MOMENT: OffsetDateTime = PrimitiveDateTime::MAX.assume_utc();
 
 /// What a new key is to be.
 #[derive(Deserialize, ToSchema)]
@@ -31,7 +39,7 @@ pub(super) struct KeyRequest {
     #[serde(default = "usual_scopes")]
     #[schema(value_type = Vec<Scope>)]
     scopes: Scopes,
-    /// When it ends by itself; never where nothing is said.
+    /// When it ends by itself, in ten years at most; never where nothing is said.
     #[serde(default, with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<OffsetDateTime>,
@@ -132,12 +140,19 @@ impl KeyRequest {
                 "a key without a scope could do nothing".to_owned(),
             ));
         }
-        if expires_at.is_some_and(|end| end <= now) {
-            return Err(invalid(
-                "/expires_at",
-                "the key would have ended already".to_owned(),
-            ));
-        }
+        // An end that UTC cannot write is beyond every bound.
+        let expires_at = expires_at
+            .map(|end| end.checked_to_offset(UtcOffset::UTC).unwrap_or(LAST_MOMENT))
+            .map(|end| match end - now {
+                left if left <= Duration::ZERO => Err("the key would have ended already".to_owned()),
+                left if left > MAX_LIFETIME => Err(format!(
+                    "a key lives {} days at most; one that never ends by itself has no expires_at",
+                    MAX_LIFETIME.whole_days()
+                )),
+                _ => Ok(end),
+            })
+            .transpose()
+            .map_err(|detail| invalid("/expires_at", detail))?;
         Ok(NewKey {
             name,
             scopes,
@@ -154,6 +169,7 @@ impl KeyRequest {
     request_body = KeyRequest,
     responses(
         (status = 201, description = "The key.", body = NewKeyBody),
+        (status = 409, description = "There are 100 keys already that have neither ended nor been revoked.", body = ProblemBody, content_type = "application/problem+json"),
         (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -165,6 +181,17 @@ pub(super) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let now = OffsetDateTime::now_utc();
     let new = request.checked(now)?;
+    // Requests that come at once may pass this together; after them none does.
+    let keys = api.keys.of(caller.user).await?;
+    let is_live =
+        |key: &&ApiKeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end);
+    if keys.iter().filter(is_live).count() >= MAX_LIVE_KEYS {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "too-many-keys",
+            format!("There are {MAX_LIVE_KEYS} keys already; revoke one that is not needed any more."),
+        ));
+    }
     let (record, token) = api.keys.create(caller.user, new, now).await?;
     let body = NewKeyBody {
         key: token.secret().expose_secret().to_owned(),

@@ -19,13 +19,15 @@ mod page;
 mod problem;
 mod router;
 mod security_headers;
+mod server;
 mod sse;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 pub use drain::InFlight;
 pub use problem::Problem;
 pub use router::{openapi, router};
+pub use server::Server;
 
 use ipnet::IpNet;
 
@@ -56,6 +58,8 @@ pub struct Api {
     pub tokens: Arc<Tokens>,
     /// The keys of the models' providers, where there is a master key.
     pub provider_keys: Option<Arc<ProviderKeys>>,
+    /// The names of the models' providers.
+    pub provider_names: Arc<BTreeSet<String>>,
     /// What is read as it lies there: the audit log.
     pub store: Arc<dyn Store>,
     /// What is known of the service's state.

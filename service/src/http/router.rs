@@ -13,8 +13,8 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, Problem, admin, analyses, auth, authentication, context, cors, docs, drain, gate::Gate, health,
-    keys, models, openai, page, problem, security_headers,
+    Api, Problem, admin, analyses, auth, authentication, body, context, cors, docs, drain, gate::Gate,
+    health, keys, models, openai, page, problem, security_headers,
 };
 use crate::{auth::Access, domain::Scope};
 
@@ -135,6 +135,7 @@ pub fn router(api: Api) -> Router {
                 .layer(from_fn(problem::render))
                 .layer(CatchPanicLayer::custom(problem::from_panic))
                 .layer(from_fn_with_state(api.clone(), context::time_out))
+                .layer(from_fn_with_state(api.clone(), body::refuse_too_large))
                 .layer(DefaultBodyLimit::max(api.max_body_bytes)),
         )
         .with_state(api)

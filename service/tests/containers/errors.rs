@@ -1,5 +1,11 @@
+use std::time::Duration;
+
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::harness::{QUESTION, Service};
 
@@ -138,6 +144,28 @@ async fn every_error_is_a_problem_that_says_what_is_wrong() {
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{label}: {problem}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_body_that_says_that_it_is_too_large_is_refused_before_it_is_sent() {
+    let service = Service::alone().await;
+    let mut stream = TcpStream::connect(service.url.trim_start_matches("http://"))
+        .await
+        .unwrap();
+    let header = format!(
+        "POST /api/v1/analyses HTTP/1.1\r\nhost: x\r\ncontent-type: {JSON}\r\ncontent-length: 10000000000\r\n\r\n{{"
+    );
+    stream.write_all(header.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let reading = stream.read_to_end(&mut answer);
+    let _ = tokio::time::timeout(Duration::from_secs(10), reading)
+        .await
+        .expect("the body is waited for");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.starts_with("HTTP/1.1 413 ") && answer.contains("/problems/too-large"),
+        "{answer}"
+    );
 }
 
 async fn problem(response: Response, status: u16, label: &str) -> Value {

@@ -96,6 +96,36 @@ fn mistakes_in_dotenv_say_where_they_are_and_show_no_secret() {
 }
 
 #[test]
+fn a_value_in_dotenv_is_what_stands_there_and_never_anothers() {
+    for (written, value) in [
+        ("${REDIS_URL}", "${REDIS_URL}"),
+        ("$REDIS_URL", "$REDIS_URL"),
+        ("\"a${REDIS_URL}b\"", "a${REDIS_URL}b"),
+        ("'${REDIS_URL}'", "${REDIS_URL}"),
+        ("\\$REDIS_URL", "$REDIS_URL"),
+        ("\\\\${REDIS_URL}", "\\${REDIS_URL}"),
+        ("\"\\\\\\$REDIS_URL\"", "\\$REDIS_URL"),
+        ("'\\\\${REDIS_URL}'", "\\\\${REDIS_URL}"),
+        ("${HOME}${PATH}", "${HOME}${PATH}"),
+    ] {
+        let dotenv = format!("REDIS_URL=redis://:canary@h\nULTRA_AUTH_ISSUER={written}\n");
+        let config = load(&[("REDIS_URL", "redis://:canary@h")], &dotenv).unwrap();
+        assert_eq!(config.auth.issuer, value, "{written}");
+    }
+}
+
+#[test]
+fn no_file_is_read_without_end() {
+    let errors = Config::load(owned(&[]), Some(Path::new("/dev/zero"))).unwrap_err();
+    assert!(
+        errors.to_string().contains("is larger than 1048576 bytes"),
+        "{errors}"
+    );
+    let error = only_error(&[("ULTRA_CONFIG_FILE", "/dev/zero")]);
+    assert!(error.problem.contains("is larger than 1048576 bytes"), "{error}");
+}
+
+#[test]
 fn a_secret_can_come_from_a_file() {
     let file = file_with("redis://:s3cret@cache:6379/1\n");
     let path = file.path().to_str().unwrap();

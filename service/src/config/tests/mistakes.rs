@@ -45,6 +45,7 @@ const ALL: &[Mistakes] = &[
     ),
     of("ULTRA_HTTP_DRAIN_TIMEOUT", &["soon"]),
     of("ULTRA_HTTP_MAX_BODY_BYTES", &["1MB", "-1", "1e6"]),
+    of("ULTRA_HTTP_MAX_CONNECTIONS", &["many"]),
     of(
         "ULTRA_HTTP_TRUSTED_PROXIES",
         &["proxy.example.com", "10.0.0.0/33", "10.0.0.1,,"],

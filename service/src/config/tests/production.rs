@@ -69,6 +69,25 @@ const REFUSALS: &[(&[(&str, &str)], &str)] = &[
     ),
     (&[("REDIS_URL", "rediss://cache.example.com")], "REDIS_URL"),
     (
+        &[("DATABASE_URL", "postgres://postgres:postgres@127.0.0.1/ultra")],
+        "DATABASE_URL",
+    ),
+    (
+        &[(
+            "DATABASE_URL",
+            "postgres://ultra:postgrespostgres@localhost/ultra",
+        )],
+        "DATABASE_URL",
+    ),
+    (
+        &[(
+            "DATABASE_URL",
+            "postgres://ultra:short@%2Fvar%2Frun%2Fpostgresql/ultra",
+        )],
+        "DATABASE_URL",
+    ),
+    (&[("REDIS_URL", "redis://:redis@127.0.0.1:6379")], "REDIS_URL"),
+    (
         &[(
             "ULTRA_MASTER_KEY",
             "k:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
@@ -106,6 +125,18 @@ const REFUSALS: &[(&[(&str, &str)], &str)] = &[
     ),
     (
         &[("ULTRA_HTTP_TRUSTED_PROXIES", "10.0.0.0/8,::/0")],
+        "ULTRA_HTTP_TRUSTED_PROXIES",
+    ),
+    (
+        &[("ULTRA_HTTP_TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1")],
+        "ULTRA_HTTP_TRUSTED_PROXIES",
+    ),
+    (
+        &[("ULTRA_HTTP_TRUSTED_PROXIES", "2000::/15")],
+        "ULTRA_HTTP_TRUSTED_PROXIES",
+    ),
+    (
+        &[("ULTRA_HTTP_TRUSTED_PROXIES", "::ffff:0.0.0.0/97")],
         "ULTRA_HTTP_TRUSTED_PROXIES",
     ),
     (
@@ -212,9 +243,13 @@ fn other_profiles_leave_to_their_owner_what_production_refuses() {
 #[test]
 fn production_trusts_servers_on_this_machine() {
     for changes in [
-        [("DATABASE_URL", "postgres://ultra:x@localhost/ultra")],
+        [("DATABASE_URL", "postgres://ultra:kq7w-zz31-pp0d@localhost/ultra")],
         [("DATABASE_URL", "postgres://ultra@%2Fvar%2Frun%2Fpostgresql/ultra")],
         [("REDIS_URL", "redis://127.0.0.1:6379")],
+        [(
+            "ULTRA_HTTP_TRUSTED_PROXIES",
+            "10.0.0.0/8,2001::/16,::ffff:10.0.0.0/104,::1",
+        )],
         [("OPENAI_BASE_URL", "http://llm.example.com/v1")],
         [("ULTRA_HTTP_CORS_ORIGINS", "*")],
     ] {

@@ -89,6 +89,7 @@ pub(in crate::http) async fn list(State(api): State<Api>) -> Result<Json<Provide
     request_body = ProviderKeyRequest,
     responses(
         (status = 204, description = "It is kept, encrypted."),
+        (status = 404, description = "There is no such provider in the configuration.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The service has no master key.", body = ProblemBody, content_type = "application/problem+json"),
         (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
@@ -101,18 +102,21 @@ pub(in crate::http) async fn put(
     JsonBody(ProviderKeyRequest { key }): JsonBody<ProviderKeyRequest>,
 ) -> Result<StatusCode, Problem> {
     let keys = stored(&api)?;
-    let length = key.expose_secret().trim().len();
-    if !is_name(&provider) {
-        return Err(Problem::bad_request(
-            "malformed-provider",
-            "A provider's name has 1 to 64 lower-case letters, digits and hyphens.",
+    if !api.provider_names.contains(&provider) {
+        let names: Vec<&str> = api.provider_names.iter().map(String::as_str).collect();
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-provider",
+            format!(
+                "There is no provider of this name in the configuration; there are {}.",
+                names.join(", ")
+            ),
         ));
     }
-    if length == 0 || length > MAX_KEY_BYTES {
-        let detail = format!("the key must have 1 to {MAX_KEY_BYTES} bytes");
+    let key = usable(&key).map_err(|detail| {
         let summary = format!("The key cannot be kept: {detail}.");
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at("/key", detail));
-    }
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at("/key", detail)
+    })?;
     keys.put(&provider, &key, Actor::User(admin), OffsetDateTime::now_utc())
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -157,11 +161,17 @@ fn stored(api: &Api) -> Result<&ProviderKeys, Problem> {
     })
 }
 
-fn is_name(provider: &str) -> bool {
-    (1..=64).contains(&provider.len())
-        && provider
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+/// The key without what copying has put around it. It goes into a header, as it is.
+fn usable(key: &SecretString) -> Result<SecretString, String> {
+    let key = key.expose_secret();
+    let bare = key.trim();
+    if bare.is_empty() || key.len() > MAX_KEY_BYTES {
+        return Err(format!("the key must have 1 to {MAX_KEY_BYTES} bytes"));
+    }
+    if !bare.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("the key holds characters that no key has, such as spaces or line breaks".to_owned());
+    }
+    Ok(SecretString::from(bare))
 }
 
 impl From<secrets::Error> for Problem {
@@ -172,6 +182,33 @@ impl From<secrets::Error> for Problem {
                 tracing::error!(%error, "a provider's key could not be sealed or opened");
                 Self::internal()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_bare_and_only_if_a_header_can_hold_it() {
+        let usable = |text: &str| usable(&SecretString::from(text));
+        assert_eq!(usable(" \tsk-x\r\n").unwrap().expose_secret(), "sk-x");
+        assert!(usable(&"k".repeat(4_096)).is_ok());
+        let long = format!("sk-x{}", " ".repeat(900_000));
+        for text in [
+            "",
+            " \n",
+            &"k".repeat(4_097),
+            &long,
+            "sk-x\r\n\r\nx: y",
+            "sk x",
+            "sk-\u{0}",
+            "sk-ü",
+            "sk-\u{7f}",
+        ] {
+            let detail = usable(text).unwrap_err();
+            assert!(!detail.contains("sk"), "{detail}");
         }
     }
 }

@@ -160,7 +160,7 @@ mod tests {
             ),
             (
                 r#"{"either": 7}"#,
-                "the type is wrong; none of those that are allowed fits at line 1 column 12",
+                "the type is wrong; none of those that are allowed fits at line 1 column 13",
             ),
             (
                 r#"{"at": 7}"#,
@@ -172,7 +172,7 @@ mod tests {
             ),
             (
                 r#"{"email": "ada"}"#,
-                "is no email address; write it as name@example.com at line 1 column 15",
+                "is no email address; write it as name@example.com at line 1 column 16",
             ),
             ("[]", "the value is wrong; expected an object at line 1 column 2"),
         ] {

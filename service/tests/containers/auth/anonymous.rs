@@ -49,7 +49,21 @@ async fn development_admits_who_brings_nothing_or_something_foreign_and_refuses_
 async fn anonymous_callers_have_no_account_and_no_say() {
     let service = Service::alone().await;
     for path in ["/api/v1/auth/me", "/api/v1/keys", "/api/v1/admin/users"] {
-        assert_eq!(service.get(path).send().await.unwrap().status(), 401, "{path}");
+        for (brought, challenge) in [
+            (None, "Bearer realm=\"ultra\""),
+            (
+                Some("Bearer rubbish"),
+                "Bearer realm=\"ultra\", error=\"invalid_token\"",
+            ),
+        ] {
+            let mut request = service.get(path);
+            if let Some(brought) = brought {
+                request = request.header("authorization", brought);
+            }
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 401, "{path}");
+            assert_eq!(response.headers()["www-authenticate"], challenge, "{path}");
+        }
     }
 }
 

@@ -89,6 +89,11 @@ async fn a_key_that_makes_no_sense_is_refused() {
             json!({"name": "a", "expires_at": "2020-01-01T00:00:00Z"}),
             "/expires_at",
         ),
+        (
+            json!({"name": "a", "expires_at": "9999-12-31T23:59:59-12:00"}),
+            "/expires_at",
+        ),
+        (json!({"name": "a", "expires_at": after(3_653)}), "/expires_at"),
     ] {
         let request = service.post("/api/v1/keys", &body).bearer_auth(&user.access);
         let response = request.send().await.unwrap();
@@ -96,4 +101,50 @@ async fn a_key_that_makes_no_sense_is_refused() {
         let problem: Value = response.json().await.unwrap();
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
+    let keys = service.get("/api/v1/keys").bearer_auth(&user.access);
+    assert_eq!(keys.send().await.unwrap().status(), 200);
+}
+
+fn after(days: i64) -> String {
+    let end = OffsetDateTime::now_utc() + Duration::days(days);
+    end.to_offset(time::macros::offset!(+5:30))
+        .format(&Rfc3339)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_end_is_kept_in_utc() {
+    let service = service().await;
+    let user = service.user("ada@example.com").await;
+    service
+        .new_key(&user.access, &json!({"name": "long", "expires_at": after(3_651)}))
+        .await;
+    let keys = service.get("/api/v1/keys").bearer_auth(&user.access);
+    let keys: Value = keys.send().await.unwrap().json().await.unwrap();
+    let end = keys["keys"][0]["expires_at"].as_str().unwrap();
+    assert!(end.ends_with('Z'), "{keys}");
+}
+
+#[tokio::test]
+async fn a_user_has_a_hundred_live_keys_and_no_more() {
+    let service = service().await;
+    let (ada, grace) = (
+        service.user("ada@example.com").await,
+        service.user("grace@example.com").await,
+    );
+    let body = json!({"name": "one of many"});
+    let mut first = None;
+    for _ in 0..100 {
+        let (id, _) = service.new_key(&ada.access, &body).await;
+        first.get_or_insert(id);
+    }
+    let more = || service.post("/api/v1/keys", &body).bearer_auth(&ada.access);
+    assert_eq!(problem(more()).await, (409, "too-many-keys".to_owned()));
+    service.new_key(&grace.access, &body).await;
+
+    let url = format!("{}/api/v1/keys/{}", service.url, first.unwrap());
+    let delete = service.client.delete(url).bearer_auth(&ada.access);
+    assert_eq!(delete.send().await.unwrap().status(), 204);
+    service.new_key(&ada.access, &body).await;
+    assert_eq!(problem(more()).await.0, 409);
 }
