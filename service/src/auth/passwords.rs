@@ -1,5 +1,4 @@
-//! Password hashing: argon2id, off the async threads, so many at a time as there are cores but one, and behind everything
-//! else that wants a core.
+//! Password hashing: argon2id, off the async threads, so many at a time as there are cores and no more.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,12 +7,8 @@ use argon2::{
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::{
-    sync::{Semaphore, oneshot},
-    time::timeout,
-};
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{config::PasswordHashing, domain::Password};
 
@@ -21,16 +16,11 @@ use crate::{config::PasswordHashing, domain::Password};
 /// attack or a stampede, and waiting longer would only pile it up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A tenth of the share of a core that others get: no busy service keeps people from logging in.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
-
 /// Hashes and checks passwords.
 #[derive(Clone)]
 pub struct Passwords {
     argon2: Argon2<'static>,
     turns: Arc<Semaphore>,
-    threads: Arc<ThreadPool>,
     /// What a password is compared with where there is no account, so that the answer takes the same time.
     nobodys: SecretString,
 }
@@ -53,7 +43,7 @@ pub enum Error {
     /// Too many others are before it.
     #[error("too many passwords are being checked")]
     Busy,
-    /// The parameters are refused, or the system gave no randomness or threads.
+    /// The parameters are refused, or the system gave no randomness.
     #[error("the password cannot be hashed: {0}")]
     Hash(String),
 }
@@ -65,17 +55,9 @@ impl Passwords {
             .map_err(|error| Error::Hash(error.to_string()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let at_once = cores.saturating_sub(1).max(1);
-        let threads = ThreadPoolBuilder::new()
-            .num_threads(at_once)
-            .thread_name(|index| format!("passwords-{index}"))
-            .start_handler(|_| give_way())
-            .build()
-            .map_err(|error| Error::Hash(error.to_string()))?;
         Ok(Self {
             argon2,
-            turns: Arc::new(Semaphore::new(at_once)),
-            threads: Arc::new(threads),
+            turns: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
             nobodys: nobodys_hash(config),
         })
     }
@@ -103,23 +85,13 @@ impl Passwords {
         let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| Error::Busy)?;
-        let (done, result) = oneshot::channel();
-        self.threads.spawn(move || {
+        let done = tokio::task::spawn_blocking(move || {
             // A request that is given up meanwhile must not let another one begin.
             let _turn = turn;
-            // Nobody waits any more where this fails.
-            let _ = done.send(work());
+            work()
         });
-        result.await.map_err(|error| Error::Hash(error.to_string()))
+        done.await.map_err(|error| Error::Hash(error.to_string()))
     }
-}
-
-/// A hash takes tens of milliseconds of a whole core, and a request that waits for it may wait a little longer; one that
-/// needs a few microseconds should not wait behind it.
-fn give_way() {
-    // Where it is not allowed, things work as they do without.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
 }
 
 /// A hash that no password has: drawn and not computed, so that a start does not wait for it. Comparing with it costs as
@@ -231,14 +203,6 @@ mod tests {
             passwords.hash(&password(RIGHT)).await.unwrap(),
         );
         assert_ne!(one.expose_secret(), other.expose_secret());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn whoever_hashes_gives_way_to_everybody_else() {
-        let priority = || rustix::process::getpriority_process(Some(rustix::thread::gettid()));
-        let (ours, theirs) = (priority(), passwords(1).in_turn(priority).await.unwrap());
-        assert_eq!(theirs, Ok(NICENESS.max(ours.unwrap())));
     }
 
     #[tokio::test(start_paused = true)]

@@ -226,7 +226,7 @@ async fn no_log_answer_or_file_of_a_service_that_works_and_fails_holds_a_secret(
         printed.push_str(&String::from_utf8_lossy(&output.stdout));
         printed.push_str(&String::from_utf8_lossy(&output.stderr));
     }
-    assert!(printed.contains("TRACE") && printed.len() > 10_000, "{printed}");
+    assert!(printed.contains("DEBUG") && printed.len() > 10_000, "{printed}");
 
     let ring = files(&program.data().join("jwt"));
     let signing: Vec<_> = ring

@@ -23,7 +23,7 @@ use crate::{Error, provision::Image, stack::Fault, versions::Versions};
 
 const PORT: u16 = 5432;
 const USER: &str = "postgres";
-const PASSWORD: &str = "postgres";
+const PASSWORD: &str = "password-of-tests";
 const DATA: &str = "/var/lib/postgresql/data";
 
 /// What a test's data need not survive is switched off: this doubles the speed of a migration.
