@@ -169,3 +169,43 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     );
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What is public and no part of the API, by declaration; `/openapi.json` is one more.
+    const PAGES: [&str; 5] = ["/", "/api/health", "/docs", "/docs/", "/docs/{*path}"];
+
+    /// The paths of a router, which shows them to a debugger only.
+    fn paths(router: &Router<Api>) -> BTreeSet<String> {
+        let shown = format!("{router:?}");
+        // What follows are the paths that axum itself needs for its fallbacks.
+        let (shown, _) = shown.split_once("fallback_router").unwrap();
+        let quoted = shown.split('"').skip(1).step_by(2);
+        let paths: BTreeSet<String> = quoted
+            .filter(|text| text.starts_with('/'))
+            .map(str::to_owned)
+            .collect();
+        assert!(!paths.is_empty(), "{shown}");
+        paths
+    }
+
+    #[test]
+    fn no_route_is_missing_in_the_document_but_the_pages() {
+        let mut undocumented = Vec::new();
+        for (gate, routes) in gated().into_iter().chain([(Gate::Public, observation())]) {
+            let (router, document) = routes.split_for_parts();
+            let missing = paths(&router)
+                .into_iter()
+                .filter(|path| !document.paths.paths.contains_key(path));
+            let missing: Vec<String> = missing.collect();
+            assert!(matches!(gate, Gate::Public) || missing.is_empty(), "{missing:?}");
+            undocumented.extend(missing);
+        }
+        undocumented.sort();
+        assert_eq!(undocumented, PAGES);
+    }
+}

@@ -199,6 +199,15 @@ async fn providers_keys_are_stored_and_never_shown() {
         .unwrap();
     let listed = listed.text().await.unwrap();
     assert!(listed.contains("openai") && !listed.contains(CANARY), "{listed}");
+    for (path, key, refused) in [
+        ("provider-keys/nosuchprovider", CANARY, (404, "unknown-provider")),
+        ("provider-keys/openai", "sk-x\r\nx: y", (422, "validation")),
+    ] {
+        let put = service
+            .as_admin(&admin.access, Method::PUT, path)
+            .json(&json!({"key": key}));
+        assert_eq!(problem(put).await, (refused.0, refused.1.to_owned()), "{path}");
+    }
     let delete = || service.as_admin(&admin.access, Method::DELETE, path);
     assert_eq!(delete().send().await.unwrap().status(), 204);
     assert_eq!(problem(delete()).await.0, 404);

@@ -101,6 +101,20 @@ impl Service {
         .await
     }
 
+    /// Shuts a user out, who is on the first page of users.
+    pub(crate) async fn disable(&self, admin: &str, email: &str) {
+        let users = self.get("/api/v1/admin/users").bearer_auth(admin);
+        let users: Value = users.send().await.unwrap().json().await.unwrap();
+        let is_theirs = |user: &&Value| user["email"] == email;
+        let user = users["users"].as_array().unwrap().iter().find(is_theirs);
+        let id = user.unwrap()["id"].as_str().unwrap();
+        let change = self
+            .client
+            .patch(format!("{}/api/v1/admin/users/{id}", self.url))
+            .json(&json!({"disabled": true}));
+        assert_eq!(change.bearer_auth(admin).send().await.unwrap().status(), 200);
+    }
+
     pub(crate) async fn refresh(&self, token: &str) -> Response {
         let body = json!({"refresh_token": token});
         self.post("/api/v1/auth/refresh", &body).send().await.unwrap()

@@ -1,7 +1,16 @@
 //! Every route and method of the OpenAPI document, with every credential that must not open it.
 
+use std::path::Path;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use ultra_service::{
+    auth::{LiveKeyRing, Rules, TokenRules, Tokens},
+    domain::Role,
+};
 use ultra_testenv::TestToken;
 
 use super::people::{CHEAP, service, service_with};
@@ -101,7 +110,9 @@ async fn ask(service: &Service, route: &Route, token: Option<&str>) -> (u16, Opt
 
 #[tokio::test]
 async fn only_what_is_declared_public_answers_to_a_stranger() {
-    let service = service().await;
+    let keys = tempfile::tempdir().unwrap();
+    ultra_service::auth::KeyRing::generate(keys.path()).unwrap();
+    let service = service_with(&[("ULTRA_JWT_KEYS_DIR", keys.path().to_str().unwrap())]).await;
     let user = service.user("ada@example.com").await;
     let (id, revoked) = service
         .new_key(
@@ -120,14 +131,22 @@ async fn only_what_is_declared_public_answers_to_a_stranger() {
     let others = other.user("ada@example.com").await;
     let unknown_key = format!("uk_{}", "a".repeat(40));
     let flipped = flip_signature(&user.access);
-    let expired = TestToken::admin().expired().mint();
-    let strangers: [(&str, Option<&str>, &str); 8] = [
+    let at = |minutes| as_of(&user.access, keys.path(), Duration::minutes(minutes));
+    assert_eq!(
+        service.me(&at(0)).await,
+        200,
+        "only its age is wrong with the expired token"
+    );
+    let expired = at(-60);
+    let expired_test_token = TestToken::admin().expired().mint();
+    let strangers: [(&str, Option<&str>, &str); 9] = [
         ("no credential", None, "Bearer realm=\"ultra\""),
         ("a foreign credential", Some("sk-proj-123"), INVALID),
         ("another service's token", Some(&others.access), INVALID),
         ("a refresh token", Some(&user.refresh), INVALID),
         ("a forged token", Some(&flipped), INVALID),
-        ("an expired token", Some(&expired), INVALID),
+        ("an expired access token", Some(&expired), INVALID),
+        ("an expired test token", Some(&expired_test_token), INVALID),
         ("an unknown key", Some(&unknown_key), INVALID),
         ("a revoked key", Some(&revoked), INVALID),
     ];
@@ -167,6 +186,31 @@ async fn only_what_is_declared_public_answers_to_a_stranger() {
 }
 
 const INVALID: &str = "Bearer realm=\"ultra\", error=\"invalid_token\"";
+
+/// The token of the same user and session as the service would have issued it at another time: from now, signed by
+/// the same key.
+fn as_of(token: &str, ring: &Path, from_now: Duration) -> String {
+    let claims = token.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    let claim = |name: &str| claims[name].as_str().unwrap_or_else(|| panic!("{claims}"));
+    let rules = Rules {
+        allow_hmac: false,
+        refuse_known: false,
+    };
+    let tokens = Tokens::new(
+        LiveKeyRing::load(ring, rules).unwrap(),
+        TokenRules {
+            issuer: claim("iss").to_owned(),
+            audience: claim("aud").to_owned(),
+            access_ttl: std::time::Duration::from_secs(900),
+            accept_test_tokens: false,
+        },
+    );
+    let (user, session) = (claim("sub").parse().unwrap(), claim("sid").parse().unwrap());
+    let now = OffsetDateTime::now_utc() + from_now;
+    let issued = tokens.issue(user, session, Role::User, now).unwrap();
+    issued.token.expose_secret().to_owned()
+}
 
 fn flip_signature(token: &str) -> String {
     let (rest, signature) = token.rsplit_once('.').unwrap();
@@ -230,9 +274,17 @@ async fn test_tokens_open_the_testing_profile_and_no_other() {
     assert_eq!(testing.me(&TestToken::user().expired().mint()).await, 401);
 
     let production = production().await;
-    for token in [TestToken::user().mint(), TestToken::admin().mint()] {
-        assert_eq!(production.me(&token).await, 401);
-        assert_eq!(production.asks(&token).await, 401);
+    let (users, admins) = (TestToken::user().mint(), TestToken::admin().mint());
+    for route in routes(&production)
+        .await
+        .into_iter()
+        .filter(|route| !route.public)
+    {
+        for test_token in [&users, &admins] {
+            let (status, challenge, _) = ask(&production, &route, Some(test_token)).await;
+            assert_eq!(status, 401, "{}", route.name());
+            assert_eq!(challenge.as_deref(), Some(INVALID), "{}", route.name());
+        }
     }
     let development = service_with(&[("ULTRA_PROFILE", "development")]).await;
     assert_eq!(development.me(&token).await, 401);
