@@ -310,14 +310,6 @@ fn name_or_url(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// What a profile allows in a key ring.
-fn key_rules(profile: Profile) -> Rules {
-    Rules {
-        allow_hmac: profile == Profile::Development,
-        refuse_known: profile == Profile::Production,
-    }
-}
-
 /// The folder with the key ring, which is read as the service will read it: a ring that cannot be used is a mistake
 /// like any other.
 fn read_keys_dir(source: &mut Source, data_dir: Option<&Path>) -> Option<PathBuf> {
@@ -332,35 +324,46 @@ fn read_keys_dir(source: &mut Source, data_dir: Option<&Path>) -> Option<PathBuf
         }
         made
     };
-    match std::fs::read_dir(&dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !source.is_production() => {}
-        Err(error) => {
-            source.invalid(&JWT_KEYS_DIR, &format!("cannot be read as a folder: {error}"));
-            return None;
+    match ring_in(&dir, source.profile()) {
+        Ok(()) => Some(dir),
+        Err(RingError::Refused(problem)) => {
+            source.refused(&JWT_KEYS_DIR, &problem);
+            None
         }
-        // Where nothing is, the service makes a key; production does not.
-        Ok(_) => match KeyRing::load(&dir, key_rules(source.profile())) {
-            Ok(_) => {}
-            Err(KeyRingError::NoSigningKey { .. }) if !source.is_production() && !KeyRing::is_there(&dir) => {
-            }
-            Err(error) => {
-                let is_refusal = matches!(
-                    error,
-                    KeyRingError::Key {
-                        fault: KeyFault::Known | KeyFault::HmacNotAllowed,
-                        ..
-                    }
-                );
-                let problem = format!("is no key ring: {error}");
-                match is_refusal {
-                    true => source.refused(&JWT_KEYS_DIR, &problem),
-                    false => source.invalid(&JWT_KEYS_DIR, &problem),
-                }
-                return None;
-            }
-        },
+        Err(RingError::Invalid(problem)) => {
+            source.invalid(&JWT_KEYS_DIR, &problem);
+            None
+        }
     }
-    Some(dir)
+}
+
+/// Why a key ring cannot be used.
+enum RingError {
+    /// Another profile would take it.
+    Refused(String),
+    Invalid(String),
+}
+
+/// Whether the service can begin with this folder. Where nothing is, it makes a key; in production it does not.
+fn ring_in(dir: &Path, profile: Profile) -> Result<(), RingError> {
+    let may_be_made = profile != Profile::Production;
+    match std::fs::read_dir(dir) {
+        Ok(_) => {}
+        Err(error) if may_be_made && error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(RingError::Invalid(format!("cannot be read as a folder: {error}"))),
+    }
+    let Err(error) = KeyRing::load(dir, Rules::of(profile)) else {
+        return Ok(());
+    };
+    let problem = format!("is no key ring: {error}");
+    match error {
+        KeyRingError::NoSigningKey { .. } if may_be_made && !KeyRing::is_there(dir) => Ok(()),
+        KeyRingError::Key {
+            fault: KeyFault::Known | KeyFault::HmacNotAllowed,
+            ..
+        } => Err(RingError::Refused(problem)),
+        _ => Err(RingError::Invalid(problem)),
+    }
 }
 
 impl FirstAdmin {

@@ -76,11 +76,7 @@ fn key_ring(config: &Config) -> Result<LiveKeyRing, Error> {
         let kid = KeyRing::generate(dir)?;
         tracing::info!(dir = %dir.display(), kid, "a key for access tokens is made");
     }
-    let rules = Rules {
-        allow_hmac: config.profile == Profile::Development,
-        refuse_known: config.profile == Profile::Production,
-    };
-    Ok(LiveKeyRing::load(dir, rules)?)
+    Ok(LiveKeyRing::load(dir, Rules::of(config.profile))?)
 }
 
 fn token_rules(config: &Config) -> TokenRules {

@@ -29,6 +29,7 @@ pub use public_key::PublicKey;
 pub(super) use key::Key;
 
 use super::{Jwks, test_key};
+use crate::config::Profile;
 use files::{Files, Name};
 use material::Material;
 use schedule::Schedule;
@@ -40,6 +41,16 @@ pub struct Rules {
     pub allow_hmac: bool,
     /// Whether keys and secrets that everybody can read somewhere are refused: in production.
     pub refuse_known: bool,
+}
+
+impl Rules {
+    /// Those of a profile.
+    pub fn of(profile: Profile) -> Self {
+        Self {
+            allow_hmac: profile == Profile::Development,
+            refuse_known: profile == Profile::Production,
+        }
+    }
 }
 
 /// The keys of one directory, as they were when it was read.
