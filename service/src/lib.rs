@@ -5,6 +5,7 @@
 
 pub mod analyses;
 pub mod auth;
+mod bounded_file;
 pub mod cache;
 pub mod config;
 pub mod domain;

@@ -1,8 +1,7 @@
 use std::{
     collections::BTreeMap,
     fmt::{self, Display},
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +9,10 @@ use super::{
     Error, Errors, Kind, Production, Profile, Shape, Variable,
     redact::{self, REDACTED},
 };
-use crate::domain::{format_duration, parse_duration};
+use crate::{
+    bounded_file,
+    domain::{format_duration, parse_duration},
+};
 
 /// Variables of the test environment, which may surround any process that it starts.
 const TEST_PREFIXES: [&str; 2] = ["ULTRA_TESTENV", "ULTRA_TEST_"];
@@ -429,7 +431,7 @@ pub(super) fn read_secret(path: &str) -> Result<String, String> {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
     #[error("cannot be read: {0}")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     #[error("is too large")]
     TooLarge,
     #[error("does not hold UTF-8")]
@@ -438,11 +440,10 @@ pub(super) enum Unreadable {
 
 /// A file's text, if it is no longer than that; no more of it is read.
 pub(super) fn read_text(path: &Path, max_bytes: u64) -> Result<String, Unreadable> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max_bytes {
-        return Err(Unreadable::TooLarge);
-    }
+    let bytes = bounded_file::read(path, max_bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => Unreadable::TooLarge,
+        _ => Unreadable::Io(error),
+    })?;
     String::from_utf8(bytes).map_err(|_| Unreadable::NoText)
 }
 

@@ -1,5 +1,5 @@
 use std::{
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{InvalidMasterKeys, KnownMasterKey, MasterKeys};
+use crate::bounded_file;
 
 /// How often the file is looked at. Kubernetes replaces a mounted Secret by swapping symlinks, which asking for the
 /// content survives.
@@ -161,14 +162,9 @@ impl LiveMasterKeys {
 }
 
 fn read(file: &Path) -> io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
-    let read = std::fs::File::open(file)?
-        .take(MOST_BYTES + 1)
-        .read_to_string(&mut text)?;
-    if u64::try_from(read).unwrap_or(u64::MAX) > MOST_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(text)
+    let content = bounded_file::read(file, MOST_BYTES)?;
+    let text = String::from_utf8(content).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Zeroizing::new(text))
 }
 
 /// What the file showed: by its digest, so that no second copy of the keys is kept.

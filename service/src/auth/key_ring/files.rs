@@ -1,7 +1,6 @@
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::Read as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -9,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::{Digest as _, Sha256};
 
 use super::{KeyRingError, key::is_kid};
+use crate::bounded_file;
 
 /// No key is larger; and what is larger is not read at all.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -90,15 +90,13 @@ impl Files {
                     max: MAX_FILES,
                 });
             }
-            let mut content = Vec::new();
-            File::open(entry.path())
-                .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut content))
-                .map_err(at(&shown))?;
-            let length = content.len() as u64;
+            let content = match bounded_file::read(&entry.path(), MAX_BYTES) {
+                Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                    return Err(KeyRingError::TooLarge { file: shown });
+                }
+                content => content.map_err(at(&shown))?,
+            };
             contents.insert(name, SecretSlice::from(content));
-            if length > MAX_BYTES {
-                return Err(KeyRingError::TooLarge { file: shown });
-            }
         }
         Ok(Self {
             dir: dir.to_owned(),
