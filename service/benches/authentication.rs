@@ -96,7 +96,8 @@ impl Bench {
         let now = OffsetDateTime::now_utc();
         let issued = self
             .tokens
-            .issue(self.user, SessionId::generate(), Role::User, now)?;
+            .signer(now)?
+            .issue(self.user, SessionId::generate(), Role::User)?;
         bearer(&issued.token)
     }
 

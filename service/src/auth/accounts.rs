@@ -12,6 +12,7 @@ use super::{
     Passwords, Revocations, Throttle, Throttled, TokenError, Tokens,
     opaque_token::{Kind, OpaqueToken},
     passwords::{self, Check},
+    revocations::CLOCKS_DIFFER_BY,
     tokens::Signer,
 };
 use crate::{
@@ -221,7 +222,7 @@ impl Accounts {
         let refresh = OpaqueToken::generate(Kind::Refresh);
         let signer = self.tokens.signer(now)?;
         let begun = self.store.create_session(&session, &refresh.hash(), user).await?;
-        let pair = begun.then(|| pair(&signer, &session, user.role, &refresh, now));
+        let pair = begun.then(|| pair(&signer, &session, user.role, &refresh));
         pair.transpose()
     }
 
@@ -274,7 +275,7 @@ impl Accounts {
             .rotate_refresh_token(&presented.hash(), &next.hash(), now, needless_after)
             .await?;
         match rotation {
-            Rotation::Rotated { session, user } => pair(&signer, &session, user.role, &next, now),
+            Rotation::Rotated { session, user } => pair(&signer, &session, user.role, &next),
             Rotation::Reused { session, user } => {
                 self.note([session.as_uuid()], now, needless_after);
                 tracing::warn!(%session, %user, "a refresh token was used twice; its session is revoked");
@@ -428,9 +429,8 @@ fn pair(
     session: &Session,
     role: Role,
     refresh: &OpaqueToken,
-    now: OffsetDateTime,
 ) -> Result<TokenPair, Error> {
-    let access = signer.issue(session.user, session.id, role, now)?;
+    let access = signer.issue(session.user, session.id, role)?;
     Ok(TokenPair {
         access_token: access.token,
         expires_at: access.expires_at,
@@ -442,7 +442,6 @@ fn pair(
 /// No access token of a session that ends now is accepted after this anyway, whatever two clocks differ by and however
 /// long tokens lived before somebody shortened that.
 fn needless_after(now: OffsetDateTime) -> OffsetDateTime {
-    const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
     now + config::LONGEST_ACCESS_TOKEN_TTL + CLOCKS_DIFFER_BY
 }
 

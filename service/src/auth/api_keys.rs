@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Principal, Revocations,
     opaque_token::{Kind, OpaqueToken},
+    revocations::CLOCKS_DIFFER_BY,
 };
 use crate::{
     domain::{ApiKeyId, Role, Scopes, UserId},
@@ -26,6 +27,9 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The most keys that are known at once.
 const MOST_REMEMBERED: u64 = 100_000;
+
+/// The most keys of one user that have neither ended nor been revoked.
+const MAX_LIVE_KEYS: usize = 100;
 
 /// How often it is written down when keys were last used.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
@@ -61,6 +65,17 @@ pub struct NewKey {
     pub scopes: Scopes,
     /// When it ends by itself.
     pub expires_at: Option<OffsetDateTime>,
+}
+
+/// Why a key was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NewKeyError {
+    /// The user has as many as anybody may have.
+    #[error("There are {MAX_LIVE_KEYS} keys already; revoke one that is not needed any more.")]
+    TooMany,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
 }
 
 impl ApiKeys {
@@ -134,7 +149,14 @@ impl ApiKeys {
         user: UserId,
         new: NewKey,
         now: OffsetDateTime,
-    ) -> Result<(ApiKeyRecord, OpaqueToken), store::Error> {
+    ) -> Result<(ApiKeyRecord, OpaqueToken), NewKeyError> {
+        // Requests that come at once may pass this together; after them none does.
+        let keys = self.of(user).await?;
+        let is_live =
+            |key: &&ApiKeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end);
+        if keys.iter().filter(is_live).count() >= MAX_LIVE_KEYS {
+            return Err(NewKeyError::TooMany);
+        }
         let NewKey {
             name,
             scopes,
@@ -171,7 +193,6 @@ impl ApiKeys {
         key: ApiKeyId,
         now: OffsetDateTime,
     ) -> Result<bool, store::Error> {
-        const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
         let known_until = now + REMEMBERED + CLOCKS_DIFFER_BY;
         let audit = AuditEntry::new(now, Actor::User(user), "api_key.revoked", key);
         let revoked = self

@@ -21,7 +21,7 @@ mod tokens;
 
 pub use accounts::{Accounts, Error as AccountError, TokenPair, create_account};
 pub use algorithm::Algorithm;
-pub use api_keys::{ApiKeys, NewKey};
+pub use api_keys::{ApiKeys, NewKey, NewKeyError};
 pub use authenticator::{Authenticator, Unauthenticated};
 pub use jwks::{Jwk, Jwks};
 pub use key_ring::{KeyFault, KeyRing, KeyRingError, LiveKeyRing, PublicKey, Rules};

@@ -1,6 +1,6 @@
-//! Sessions and keys that were revoked before their time, and users who were changed. Every replica reads them from the store twice a second, so
-//! that a revocation anywhere holds everywhere within one: no message can be lost, a replica that was cut off catches
-//! up, and no Redis is needed (docs/adr/0008).
+//! Sessions and keys that were revoked before their time, and users who were changed. Every replica reads them from the
+//! store twice a second, so that a revocation anywhere holds everywhere within one: no message can be lost, a replica
+//! that was cut off catches up, and no Redis is needed (docs/adr/0008).
 
 use std::{
     collections::HashMap,
@@ -26,6 +26,9 @@ const REACH: Duration = Duration::from_secs(120);
 
 /// A replica whose last look is longer ago than this may have missed something, and looks at everything again.
 const SOON_ENOUGH: Duration = Duration::from_secs(30);
+
+/// A revocation is kept for so much longer than anything that it revokes, because replicas' clocks differ.
+pub(super) const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
 
 /// What is revoked, as far as this replica knows.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{Api, Problem, authentication::LoggedIn, body::JsonBody, problem::ProblemBody};
 use crate::{
-    auth::NewKey,
+    auth::{NewKey, NewKeyError},
     domain::{ApiKeyId, Scope, Scopes},
     store::ApiKeyRecord,
 };
@@ -22,9 +22,6 @@ const MAX_NAME_CHARS: usize = 100;
 
 /// Ten years.
 const MAX_LIFETIME: Duration = Duration::days(3_652);
-
-/// The most keys of one user that have neither ended nor been revoked.
-const MAX_LIVE_KEYS: usize = 100;
 
 const LAST_MOMENT: OffsetDateTime = PrimitiveDateTime::MAX.assume_utc();
 
@@ -181,17 +178,6 @@ pub(super) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let now = OffsetDateTime::now_utc();
     let new = request.checked(now)?;
-    // Requests that come at once may pass this together; after them none does.
-    let keys = api.keys.of(caller.user).await?;
-    let is_live =
-        |key: &&ApiKeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end);
-    if keys.iter().filter(is_live).count() >= MAX_LIVE_KEYS {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "too-many-keys",
-            format!("There are {MAX_LIVE_KEYS} keys already; revoke one that is not needed any more."),
-        ));
-    }
     let (record, token) = api.keys.create(caller.user, new, now).await?;
     let body = NewKeyBody {
         key: token.secret().expose_secret().to_owned(),
@@ -247,5 +233,14 @@ pub(super) async fn revoke(
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(missing())
+    }
+}
+
+impl From<NewKeyError> for Problem {
+    fn from(error: NewKeyError) -> Self {
+        match error {
+            NewKeyError::TooMany => Self::new(StatusCode::CONFLICT, "too-many-keys", error.to_string()),
+            NewKeyError::Store(error) => error.into(),
+        }
     }
 }

@@ -71,22 +71,17 @@ pub struct Tokens {
     seen: SeenTokens,
 }
 
-/// A ring with a key that signs.
+/// The key that signs at one moment.
 pub struct Signer<'t> {
     ring: Arc<KeyRing>,
     rules: &'t TokenRules,
+    now: OffsetDateTime,
 }
 
 impl Signer<'_> {
     /// A token for a session of a user.
-    pub fn issue(
-        &self,
-        user: UserId,
-        session: SessionId,
-        role: Role,
-        now: OffsetDateTime,
-    ) -> Result<IssuedToken, TokenError> {
-        let key = self.ring.signing_key(now).ok_or(TokenError::NoSigningKey)?;
+    pub fn issue(&self, user: UserId, session: SessionId, role: Role) -> Result<IssuedToken, TokenError> {
+        let key = self.ring.signing_key(self.now).ok_or(TokenError::NoSigningKey)?;
         let grant = Grant { user, session, role };
         let TokenRules {
             issuer,
@@ -94,7 +89,7 @@ impl Signer<'_> {
             access_ttl,
             ..
         } = self.rules;
-        mint(key, ACCESS_TYPE, issuer, audience, grant, *access_ttl, now)
+        mint(key, ACCESS_TYPE, issuer, audience, grant, *access_ttl, self.now)
     }
 }
 
@@ -124,18 +119,8 @@ impl Tokens {
         Ok(Signer {
             ring,
             rules: &self.rules,
+            now,
         })
-    }
-
-    /// A token for a session of a user, signed by the key that signs now.
-    pub fn issue(
-        &self,
-        user: UserId,
-        session: SessionId,
-        role: Role,
-        now: OffsetDateTime,
-    ) -> Result<IssuedToken, TokenError> {
-        self.signer(now)?.issue(user, session, role, now)
     }
 
     /// The public keys that verify at this moment.

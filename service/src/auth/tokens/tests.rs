@@ -15,7 +15,11 @@ use forge::{NOW, access_rules, ring, tokens};
 fn an_issued_token_says_who_it_is_for() {
     let tokens = tokens();
     let (user, session) = (UserId::generate(), SessionId::generate());
-    let issued = tokens.issue(user, session, Role::Admin, NOW).unwrap();
+    let issued = tokens
+        .signer(NOW)
+        .unwrap()
+        .issue(user, session, Role::Admin)
+        .unwrap();
     assert_eq!(issued.expires_at, NOW + time::Duration::minutes(15));
     let verified = tokens.verify(issued.token.expose_secret(), NOW).unwrap();
     assert_eq!(
@@ -39,7 +43,9 @@ fn every_algorithm_signs_what_it_verifies() {
         let tokens = Tokens::new(ring(kid), access_rules());
         let issue = || {
             tokens
-                .issue(UserId::generate(), SessionId::generate(), Role::User, NOW)
+                .signer(NOW)
+                .unwrap()
+                .issue(UserId::generate(), SessionId::generate(), Role::User)
                 .unwrap()
         };
         let (first, second) = (issue().token, issue().token);
@@ -56,7 +62,9 @@ fn a_token_does_not_outlive_its_key() {
     let end = NOW + time::Duration::seconds(90);
     let tokens = Tokens::new(forge::expiring(end), access_rules());
     let issued = tokens
-        .issue(UserId::generate(), SessionId::generate(), Role::User, NOW)
+        .signer(NOW)
+        .unwrap()
+        .issue(UserId::generate(), SessionId::generate(), Role::User)
         .unwrap();
     assert_eq!(issued.expires_at, end);
     let last = end - time::Duration::SECOND;
@@ -66,7 +74,9 @@ fn a_token_does_not_outlive_its_key() {
         tokens.verify(issued.token.expose_secret(), end),
         Err(TokenError::ExpiredKey)
     );
-    let late = tokens.issue(UserId::generate(), SessionId::generate(), Role::User, end);
+    let late = tokens
+        .signer(end)
+        .and_then(|signer| signer.issue(UserId::generate(), SessionId::generate(), Role::User));
     assert_eq!(late.unwrap_err(), TokenError::NoSigningKey);
 }
 
@@ -109,7 +119,9 @@ fn the_test_environment_mints_the_same_test_tokens() {
 fn an_access_token_is_no_test_token_where_both_pass() {
     let tokens = forge::testing_tokens();
     let issued = tokens
-        .issue(UserId::generate(), SessionId::generate(), Role::User, NOW)
+        .signer(NOW)
+        .unwrap()
+        .issue(UserId::generate(), SessionId::generate(), Role::User)
         .unwrap();
     assert!(!tokens.verify(issued.token.expose_secret(), NOW).unwrap().test);
     assert_eq!((TEST_KEY_ID, TEST_ISSUER), ("ultra-test", "ultra-test"));
@@ -119,7 +131,9 @@ fn an_access_token_is_no_test_token_where_both_pass() {
 fn what_is_remembered_does_not_outlive_the_token() {
     let tokens = tokens();
     let issued = tokens
-        .issue(UserId::generate(), SessionId::generate(), Role::User, NOW)
+        .signer(NOW)
+        .unwrap()
+        .issue(UserId::generate(), SessionId::generate(), Role::User)
         .unwrap();
     let token = issued.token.expose_secret();
     assert!(tokens.verify(token, NOW).is_ok());
@@ -136,7 +150,9 @@ fn what_is_remembered_does_not_outlive_the_token() {
 fn a_seen_token_costs_no_signature_check() {
     let tokens = tokens();
     let issued = tokens
-        .issue(UserId::generate(), SessionId::generate(), Role::User, NOW)
+        .signer(NOW)
+        .unwrap()
+        .issue(UserId::generate(), SessionId::generate(), Role::User)
         .unwrap();
     let token = issued.token.expose_secret();
     let id = SeenTokens::id(&tokens.ring.current(), token);
@@ -157,7 +173,9 @@ fn a_seen_token_costs_no_signature_check() {
 #[test]
 fn what_looks_like_a_token_has_to_be_one() {
     let issued = tokens()
-        .issue(UserId::generate(), SessionId::generate(), Role::User, NOW)
+        .signer(NOW)
+        .unwrap()
+        .issue(UserId::generate(), SessionId::generate(), Role::User)
         .unwrap();
     let token = issued.token.expose_secret().to_owned();
     let header = |json: &str| forge::base64(json.as_bytes());

@@ -208,11 +208,16 @@ fn as_of(token: &str, ring: &Path, from_now: Duration) -> String {
     );
     let (user, session) = (claim("sub").parse().unwrap(), claim("sid").parse().unwrap());
     let now = OffsetDateTime::now_utc() + from_now;
-    let issued = tokens.issue(user, session, Role::User, now).unwrap();
+    let issued = tokens
+        .signer(now)
+        .unwrap()
+        .issue(user, session, Role::User)
+        .unwrap();
     issued.token.expose_secret().to_owned()
 }
 
-fn flip_signature(token: &str) -> String {
+/// Signed by nobody, and else the same.
+pub(super) fn flip_signature(token: &str) -> String {
     let (rest, signature) = token.rsplit_once('.').unwrap();
     let first = if signature.starts_with('A') { 'B' } else { 'A' };
     format!("{rest}.{first}{}", &signature[1..])

@@ -156,7 +156,9 @@ pub(super) fn issued(tokens: &Tokens) -> String {
         crate::domain::SessionId::generate(),
     );
     let issued = tokens
-        .issue(user, session, crate::domain::Role::User, NOW)
+        .signer(NOW)
+        .unwrap()
+        .issue(user, session, crate::domain::Role::User)
         .unwrap();
     issued.token.expose_secret().to_owned()
 }

@@ -25,7 +25,9 @@ use crate::{
 fn issue(tokens: &Tokens) -> String {
     let (user, session) = (UserId::generate(), SessionId::generate());
     let issued = tokens
-        .issue(user, session, Role::User, OffsetDateTime::now_utc())
+        .signer(OffsetDateTime::now_utc())
+        .unwrap()
+        .issue(user, session, Role::User)
         .unwrap();
     issued.token.expose_secret().to_owned()
 }
