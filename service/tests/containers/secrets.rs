@@ -9,7 +9,9 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::{TryStreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
+use tempfile::NamedTempFile;
 use time::{OffsetDateTime, macros::datetime};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use ultra_service::{
     config::DatabaseTarget,
@@ -195,20 +197,36 @@ async fn two_rotations_at_once_with_writers_in_between_lose_nothing(fresh: Fresh
     assert_eq!(counts.get("new"), Some(&300));
 }
 
+/// Follows a file of master keys until `stop`.
+fn watching(live: LiveMasterKeys, file: &NamedTempFile, stop: &CancellationToken) -> JoinHandle<()> {
+    let (path, stop) = (file.path().to_owned(), stop.clone());
+    tokio::spawn(async move { live.watch(path, stop).await })
+}
+
+/// Waits until these keys encrypt under `new`, and every row lies under it.
+async fn all_under_new(keys: &ProviderKeys) {
+    until("every row lies under the new key", async || {
+        let status = keys.status().await.unwrap();
+        if status.first == "new" && status.is_done() {
+            Ok(())
+        } else {
+            Err(status)
+        }
+    })
+    .await;
+}
+
 /// As a replica does: the file changes, the keys are taken over, the rows follow, and all the while everything is read.
 async fn a_new_master_key_in_the_file_is_followed_by_every_row_while_all_are_read(fresh: Fresh) {
     const COUNT: usize = 500;
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text(&["old"])).unwrap();
     let live = live(&["old"]);
     let keys = ProviderKeys::new(fresh.store().await, live.clone());
     put_many(&keys, COUNT).await;
     let stop = CancellationToken::new();
     let background = [
-        tokio::spawn({
-            let (live, path, stop) = (live.clone(), file.path().to_owned(), stop.clone());
-            async move { live.watch(path, stop).await }
-        }),
+        watching(live, &file, &stop),
         tokio::spawn({
             let (keys, stop) = (keys.clone(), stop.clone());
             async move { keys.keep_rotated(stop).await }
@@ -229,15 +247,7 @@ async fn a_new_master_key_in_the_file_is_followed_by_every_row_while_all_are_rea
     });
     let readers: Vec<_> = readers.collect();
     std::fs::write(file.path(), text(&["new", "old"])).unwrap();
-    until("every row lies under the new key", async || {
-        let status = keys.status().await.unwrap();
-        if status.first == "new" && status.is_done() {
-            Ok(())
-        } else {
-            Err(status)
-        }
-    })
-    .await;
+    all_under_new(&keys).await;
     stop.cancel();
     for reader in readers {
         assert!(reader.await.unwrap() > 0);
@@ -274,23 +284,11 @@ async fn replicas_that_disagree_about_the_first_key_do_not_pull_rows_to_and_fro(
         .put("provider-00003", &value, system(), AT)
         .await
         .unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text(&["new", "old"])).unwrap();
-    let watching = tokio::spawn({
-        let (path, stop) = (file.path().to_owned(), stop.clone());
-        async move { late.watch(path, stop).await }
-    });
-    until("the late one has followed", async || {
-        let status = replicas[0].status().await.unwrap();
-        if status.first == "new" && status.is_done() {
-            Ok(())
-        } else {
-            Err(status)
-        }
-    })
-    .await;
+    background.push(watching(late, &file, &stop));
+    all_under_new(&replicas[0]).await;
     stop.cancel();
-    background.push(watching);
     for task in background {
         task.await.unwrap();
     }

@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use axum::{extract::ConnectInfo, routing::get};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::Notify,
     task::JoinHandle,
     time::timeout,
 };
@@ -24,10 +25,15 @@ struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<()>,
+    /// Told when a request for `/slow` has begun.
+    slow_begun: Arc<Notify>,
 }
 
 async fn start(max_connections: usize) -> Running {
-    let slow = |ConnectInfo(_): ConnectInfo<SocketAddr>| async {
+    let slow_begun = Arc::new(Notify::new());
+    let begun = slow_begun.clone();
+    let slow = move |ConnectInfo(_): ConnectInfo<SocketAddr>| async move {
+        begun.notify_one();
         sleep(LIMITS.idle * 2).await;
         "late"
     };
@@ -48,12 +54,26 @@ async fn start(max_connections: usize) -> Running {
         address,
         stop,
         serving,
+        slow_begun,
     }
 }
 
 impl Running {
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A connection on which a request for `/slow` is under way.
+    async fn busy(&self) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream
+            .write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        timeout(LONG, self.slow_begun.notified())
+            .await
+            .expect("it does not begin");
+        stream
     }
 }
 
@@ -143,12 +163,7 @@ async fn a_connection_rests_longer_than_a_header_may_take_and_not_for_ever() {
 #[tokio::test]
 async fn an_answer_may_take_longer_than_a_connection_rests() {
     let running = start(10).await;
-    let mut stream = running.connect().await;
-    stream
-        .write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
-    let answer = read_to(&mut stream, "late").await;
+    let answer = read_to(&mut running.busy().await, "late").await;
     assert!(answer.ends_with("late"), "{answer}");
 }
 
@@ -203,13 +218,9 @@ async fn http_2_is_served_and_ends_when_it_rests() {
 #[tokio::test]
 async fn a_server_that_stops_finishes_what_is_under_way_and_ends_the_rest() {
     let running = start(10).await;
-    let (mut busy, mut idle) = (running.connect().await, running.connect().await);
-    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
+    let (mut busy, mut idle) = (running.busy().await, running.connect().await);
     idle.write_all(ASK).await.unwrap();
     read_to(&mut idle, "127.0.0.1:").await;
-    sleep(LIMITS.header).await;
     running.stop.cancel();
     let closed = closed_after(&mut idle).await;
     assert!(closed < LIMITS.idle / 2, "{closed:?}");
@@ -221,11 +232,7 @@ async fn a_server_that_stops_finishes_what_is_under_way_and_ends_the_rest() {
 #[tokio::test]
 async fn a_server_that_is_dropped_cuts_what_is_under_way() {
     let running = start(10).await;
-    let mut busy = running.connect().await;
-    busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
-        .await
-        .unwrap();
-    sleep(LIMITS.header).await;
+    let mut busy = running.busy().await;
     running.serving.abort();
     assert!(closed_after(&mut busy).await < LIMITS.idle);
 }

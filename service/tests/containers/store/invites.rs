@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use futures::future::join_all;
 use ultra_service::{
     domain::Role,
-    store::{CreateUser, TokenHash, User, UserChange},
+    store::{CreateUser, Invite, Store, TokenHash, User, UserChange},
 };
 
 use super::{
@@ -9,22 +11,24 @@ use super::{
     samples::{at, audit, change, invite, user},
 };
 
-fn admin() -> User {
-    User {
+/// An invitation by the admin `admin`.
+async fn invited(store: &Arc<dyn Store>) -> Invite {
+    let admin = User {
         role: Role::Admin,
         ..user("admin")
-    }
-}
-
-pub(super) async fn an_invite_is_good_for_one_registration_however_many_come_at_once(fresh: Fresh) {
-    let store = fresh.store().await;
-    let admin = admin();
+    };
     store.ensure_user(&admin).await.unwrap();
     let invite = invite(admin.id, "invite");
     store
         .create_invite(&invite, &audit("invite.created"))
         .await
         .unwrap();
+    invite
+}
+
+pub(super) async fn an_invite_is_good_for_one_registration_however_many_come_at_once(fresh: Fresh) {
+    let store = fresh.store().await;
+    invited(&store).await;
     let store = &store;
     let results = join_all((0..10).map(|index| async move {
         let user = user(&format!("user{index}"));
@@ -46,13 +50,7 @@ pub(super) async fn an_unknown_or_expired_invite_is_invalid_whether_the_address_
     fresh: Fresh,
 ) {
     let store = fresh.store().await;
-    let admin = admin();
-    store.ensure_user(&admin).await.unwrap();
-    let invite = invite(admin.id, "invite");
-    store
-        .create_invite(&invite, &audit("invite.created"))
-        .await
-        .unwrap();
+    let invite = invited(&store).await;
     for (token, now) in [
         ("another", at(1)),
         ("invite", invite.expires_at),
@@ -89,13 +87,7 @@ pub(super) async fn an_unknown_or_expired_invite_is_invalid_whether_the_address_
 /// Whoever could try one invite on many addresses could find out who has an account.
 pub(super) async fn an_invite_is_used_up_by_an_address_that_is_taken_too(fresh: Fresh) {
     let store = fresh.store().await;
-    let admin = admin();
-    store.ensure_user(&admin).await.unwrap();
-    let invite = invite(admin.id, "invite");
-    store
-        .create_invite(&invite, &audit("invite.created"))
-        .await
-        .unwrap();
+    let invite = invited(&store).await;
     for (name, expected) in [
         ("admin", CreateUser::EmailTaken),
         ("ada", CreateUser::InviteInvalid),
@@ -109,13 +101,7 @@ pub(super) async fn an_invite_is_used_up_by_an_address_that_is_taken_too(fresh: 
 
 pub(super) async fn an_invite_is_worth_what_its_giver_may_do(fresh: Fresh) {
     let store = fresh.store().await;
-    let admin = admin();
-    store.ensure_user(&admin).await.unwrap();
-    let invite = invite(admin.id, "invite");
-    store
-        .create_invite(&invite, &audit("invite.created"))
-        .await
-        .unwrap();
+    let invite = invited(&store).await;
     let register = async || {
         let created = store
             .create_user(&user("ada"), Some(&invite.hash), at(1), &audit("user.created"))
@@ -126,9 +112,9 @@ pub(super) async fn an_invite_is_worth_what_its_giver_may_do(fresh: Fresh) {
         (UserChange::Role(Role::User), UserChange::Role(Role::Admin)),
         (UserChange::Disabled(Some(at(1))), UserChange::Disabled(None)),
     ] {
-        change(&store, admin.id, &taken, 1).await;
+        change(&store, invite.created_by, &taken, 1).await;
         assert_eq!(register().await, CreateUser::InviteInvalid, "{taken:?}");
-        change(&store, admin.id, &given, 1).await;
+        change(&store, invite.created_by, &given, 1).await;
     }
     assert_eq!(register().await, CreateUser::Created);
 }
