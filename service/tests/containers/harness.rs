@@ -24,7 +24,7 @@ pub(crate) struct Service {
     pub(crate) running: JoinHandle<std::io::Result<()>>,
     shutdown: Option<oneshot::Sender<()>>,
     _files: (TempDir, Option<NamedTempFile>),
-    _kept: Option<Box<dyn Any + Send>>,
+    _kept: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Service {
@@ -90,7 +90,7 @@ impl Service {
     }
 
     /// The same service, with something that lives as long.
-    pub(crate) fn keeping(self, kept: impl Any + Send) -> Self {
+    pub(crate) fn keeping(self, kept: impl Any + Send + Sync) -> Self {
         Self {
             _kept: Some(Box::new(kept)),
             ..self

@@ -7,5 +7,6 @@ mod keys;
 mod outages;
 pub(crate) mod people;
 mod replicas;
+mod rotation;
 mod routes;
 mod sessions;

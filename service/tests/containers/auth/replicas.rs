@@ -1,6 +1,10 @@
 //! Several replicas of the service on one database.
 
-use std::time::{Duration, Instant};
+use std::{
+    any::Any,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use ultra_testenv::Stack;
@@ -10,23 +14,31 @@ use crate::harness::Service;
 
 /// Two replicas that share database and keys.
 async fn replicas() -> (Service, Service) {
-    let stack = Stack::builder().postgres().start().await.unwrap();
-    let database = stack.postgres().fresh_database().await.unwrap();
     let keys = tempfile::tempdir().unwrap();
     ultra_service::auth::KeyRing::generate(keys.path()).unwrap();
-    let vars: Vec<_> = CHEAP
-        .iter()
-        .chain(&ADMIN)
-        .copied()
-        .chain([
-            ("ULTRA_AUTH_REGISTRATION", "open"),
-            ("DATABASE_URL", database.url()),
-            ("ULTRA_JWT_KEYS_DIR", keys.path().to_str().unwrap()),
-        ])
-        .collect();
-    let one = Service::start(&vars, None).await;
-    let other = Service::start(&vars, None).await;
-    (one.keeping((stack, database, keys)), other)
+    let ring = keys.path().to_owned();
+    replicas_on([&ring, &ring], keys).await
+}
+
+/// Two replicas that share a database, each with a ring of its own; they keep what is to live as long.
+pub(super) async fn replicas_on(rings: [&Path; 2], kept: impl Any + Send + Sync) -> (Service, Service) {
+    let stack = Stack::builder().postgres().start().await.unwrap();
+    let database = stack.postgres().fresh_database().await.unwrap();
+    let start = async |ring: &Path| {
+        let vars: Vec<_> = CHEAP
+            .iter()
+            .chain(&ADMIN)
+            .copied()
+            .chain([
+                ("ULTRA_AUTH_REGISTRATION", "open"),
+                ("DATABASE_URL", database.url()),
+                ("ULTRA_JWT_KEYS_DIR", ring.to_str().unwrap()),
+            ])
+            .collect();
+        Service::start(&vars, None).await
+    };
+    let (one, other) = (start(rings[0]).await, start(rings[1]).await);
+    (one.keeping((stack, database, kept)), other)
 }
 
 /// How long the other replica goes on to answer otherwise.
