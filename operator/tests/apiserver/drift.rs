@@ -1,4 +1,4 @@
-use super::harness::{Object, Operator, from};
+use super::harness::{Object, Operator, from, message};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{ConfigMap, PodTemplateSpec, Secret, Service, ServiceAccount},
@@ -314,13 +314,7 @@ async fn an_object_of_someone_else_is_not_taken_over() {
     let stalled = operator
         .condition(ConditionType::Stalled, "True", "OwnershipConflict")
         .await;
-    let message = &stalled
-        .status
-        .unwrap()
-        .condition(ConditionType::Ready)
-        .unwrap()
-        .message
-        .clone();
+    let message = message(&stalled, ConditionType::Ready);
     assert!(message.contains("Service demo-postgres"), "{message}");
     let untouched: Service = operator.get("demo-postgres").await;
     assert_eq!(untouched.resource_version(), foreign.resource_version());

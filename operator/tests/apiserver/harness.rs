@@ -4,7 +4,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::ServiceAccount,
+        core::v1::{Secret, ServiceAccount},
         rbac::v1::{ClusterRole, RoleBinding},
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -183,6 +183,19 @@ impl Operator {
             .unwrap();
     }
 
+    /// Makes a Secret that is somebody else's.
+    pub(super) async fn create_secret(&self, name: &str, content: Value) -> Secret {
+        let secret = from(json!({ "metadata": { "name": name }, "stringData": content }));
+        self.api().create(&PostParams::default(), &secret).await.unwrap()
+    }
+
+    pub(super) async fn patch_secret(&self, name: &str, patch: Value) {
+        self.api::<Secret>()
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .unwrap();
+    }
+
     /// Brings a resource with built-in parts to Ready.
     pub(super) async fn become_ready(&self) -> UltraDeployment {
         self.stateful_set_is_available("demo-postgres").await;
@@ -204,6 +217,11 @@ impl<K> Object for K where
         + DeserializeOwned
         + Serialize
 {
+}
+
+/// What a condition says.
+pub(super) fn message(ud: &UltraDeployment, kind: ConditionType) -> &str {
+    &ud.status.as_ref().unwrap().condition(kind).unwrap().message
 }
 
 /// The resource `demo`.

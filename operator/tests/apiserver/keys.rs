@@ -1,34 +1,21 @@
 //! The Secrets with the service's keys.
 
-use super::harness::{Operator, SOON, from};
+use super::harness::{Operator, SOON, message};
 use futures::TryStreamExt;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+    api::{DeleteParams, WatchEvent, WatchParams},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use ultra_operator::crd::{ConditionType, UltraDeployment};
+use ultra_operator::crd::ConditionType;
 use ultra_testenv::Cluster;
 
 const KEYS: [&str; 2] = ["demo-jwt", "demo-master-key"];
 
 async fn operator() -> Operator {
     Operator::start(Cluster::api_server().await.unwrap()).await
-}
-
-fn message(ud: &UltraDeployment) -> &str {
-    let status = ud.status.as_ref().unwrap();
-    &status.condition(ConditionType::Ready).unwrap().message
-}
-
-async fn patch_secret(operator: &Operator, name: &str, patch: Value) {
-    operator
-        .api::<Secret>()
-        .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .unwrap();
 }
 
 async fn both(operator: &Operator) -> Vec<Secret> {
@@ -84,12 +71,7 @@ async fn two_operators_at_once_and_a_third_after_them_write_each_secret_once() {
     operator.restart().await;
     pods_after_a_look(&operator).await;
 
-    let sentinel: Secret = from(json!({ "metadata": { "name": "sentinel" } }));
-    operator
-        .api()
-        .create(&PostParams::default(), &sentinel)
-        .await
-        .unwrap();
+    operator.create_secret("sentinel", json!({})).await;
     let counted = tokio::time::timeout(SOON, counted).await.unwrap().unwrap();
     let once =
         ["demo-jwt", "demo-master-key", "demo-postgres", "demo-redis"].map(|name| (name.to_owned(), 1));
@@ -103,18 +85,15 @@ async fn a_key_that_is_added_to_the_ring_stays_there_and_rolls_no_pod() {
     operator.become_ready().await;
     let before = pods(&operator).await;
 
-    patch_secret(
-        &operator,
-        "demo-jwt",
-        json!({ "stringData": { "next.pem": "a key" } }),
-    )
-    .await;
-    patch_secret(
-        &operator,
-        "demo-master-key",
-        json!({ "stringData": { "master-key": "a:b,c:d" } }),
-    )
-    .await;
+    operator
+        .patch_secret("demo-jwt", json!({ "stringData": { "next.pem": "a key" } }))
+        .await;
+    operator
+        .patch_secret(
+            "demo-master-key",
+            json!({ "stringData": { "master-key": "a:b,c:d" } }),
+        )
+        .await;
 
     assert_eq!(pods_after_a_look(&operator).await, before);
     let [jwt, master] = both(&operator).await.try_into().unwrap();
@@ -132,23 +111,22 @@ async fn a_key_that_is_lost_stalls_the_resource_and_its_return_heals() {
         ("demo-master-key", "master-key", "cannot be read any more"),
     ] {
         let whole: Secret = operator.get(name).await;
-        patch_secret(&operator, name, json!({ "data": { key: null } })).await;
+        operator
+            .patch_secret(name, json!({ "data": { key: null } }))
+            .await;
         let stalled = operator
             .condition(ConditionType::Stalled, "True", "SecretIncomplete")
             .await;
-        let said = message(&stalled);
+        let said = message(&stalled, ConditionType::Ready);
         assert!(
             said.contains(&format!("Secret {name} has lost its key {key}")),
             "{said}"
         );
         assert!(said.contains(anew), "{said}");
 
-        patch_secret(
-            &operator,
-            name,
-            json!({ "data": { key: whole.data.unwrap()[key] } }),
-        )
-        .await;
+        operator
+            .patch_secret(name, json!({ "data": { key: whole.data.unwrap()[key] } }))
+            .await;
         operator
             .condition(ConditionType::Ready, "True", "Available")
             .await;
@@ -198,21 +176,14 @@ async fn a_change_of_the_deletion_policy_changes_only_whose_the_keys_are() {
 #[tokio::test]
 async fn a_secret_of_nobody_is_taken_over_when_it_is_handed_over_and_not_before() {
     let operator = operator().await;
-    let ring: Secret = from(json!({
-        "metadata": { "name": "demo-jwt" },
-        "stringData": { "main.pem": "a key of their own", "ring.json": "{\"signer\": \"main\"}" },
-    }));
-    let ring: Secret = operator
-        .api()
-        .create(&PostParams::default(), &ring)
-        .await
-        .unwrap();
+    let own = json!({ "main.pem": "a key of their own", "ring.json": "{\"signer\": \"main\"}" });
+    let ring = operator.create_secret("demo-jwt", own).await;
 
     operator.create(json!({})).await;
     let stalled = operator
         .condition(ConditionType::Stalled, "True", "OwnershipConflict")
         .await;
-    let said = message(&stalled).to_owned();
+    let said = message(&stalled, ConditionType::Ready).to_owned();
     let untouched: Secret = operator.get("demo-jwt").await;
     assert_eq!(untouched.resource_version(), ring.resource_version());
 
@@ -223,7 +194,9 @@ async fn a_secret_of_nobody_is_taken_over_when_it_is_handed_over_and_not_before(
         .split(' ')
         .map(|label| label.split_once('=').unwrap())
         .collect();
-    patch_secret(&operator, "demo-jwt", json!({ "metadata": { "labels": labels } })).await;
+    operator
+        .patch_secret("demo-jwt", json!({ "metadata": { "labels": labels } }))
+        .await;
     operator.become_ready().await;
     let taken: Secret = operator.get("demo-jwt").await;
     assert_eq!((taken.uid(), &taken.data), (ring.uid(), &ring.data));

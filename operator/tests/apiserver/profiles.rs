@@ -1,33 +1,14 @@
 //! What `testing` and `production` come to.
 
-use super::harness::{Operator, from};
+use super::harness::{Operator, message};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
-use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use ultra_operator::crd::{ConditionType, UltraDeployment};
+use ultra_operator::crd::ConditionType;
 use ultra_testenv::Cluster;
 
 async fn operator() -> Operator {
     Operator::start(Cluster::api_server().await.unwrap()).await
-}
-
-async fn create_secret(operator: &Operator, name: &str, content: Value) {
-    let secret: Secret = from(json!({ "metadata": { "name": name }, "stringData": content }));
-    operator
-        .api()
-        .create(&PostParams::default(), &secret)
-        .await
-        .unwrap();
-}
-
-async fn patch_secret(operator: &Operator, name: &str, content: Value) {
-    let patch = Patch::Merge(json!({ "stringData": content }));
-    operator
-        .api::<Secret>()
-        .patch(name, &PatchParams::default(), &patch)
-        .await
-        .unwrap();
 }
 
 fn production() -> Value {
@@ -43,11 +24,7 @@ async fn create_urls(operator: &Operator) {
         "database": "postgres://ultra:a-password-of-its-own@postgres.example.com/ultra?sslmode=verify-full",
         "cache": "rediss://:a-password-of-its-own@redis.example.com:6379/0",
     });
-    create_secret(operator, "urls", urls).await;
-}
-
-fn message(ud: &UltraDeployment, kind: ConditionType) -> &str {
-    &ud.status.as_ref().unwrap().condition(kind).unwrap().message
+    operator.create_secret("urls", urls).await;
 }
 
 #[tokio::test]
@@ -120,17 +97,23 @@ async fn an_admin_whose_secret_is_missing_is_named_and_one_who_changes_rolls_the
         message(&stalled, ConditionType::Ready)
             .starts_with("Secret boss, which spec.auth.adminSecretRef names")
     );
-    create_secret(&operator, "boss", json!({ "email": "boss@example.com" })).await;
+    operator
+        .create_secret("boss", json!({ "email": "boss@example.com" }))
+        .await;
     let stalled = operator
         .condition(ConditionType::Stalled, "True", "SecretKeyMissing")
         .await;
     assert!(message(&stalled, ConditionType::Ready).ends_with("has no key password: add it"));
 
     let password = json!({ "password": "a sentence that nobody guesses" });
-    patch_secret(&operator, "boss", password).await;
+    operator
+        .patch_secret("boss", json!({ "stringData": password }))
+        .await;
     operator.stateful_set_is_available("demo-postgres").await;
     let first = pods(&operator.get("demo").await);
-    patch_secret(&operator, "boss", json!({ "email": "chief@example.com" })).await;
+    operator
+        .patch_secret("boss", json!({ "stringData": { "email": "chief@example.com" } }))
+        .await;
     operator
         .until("demo", "other pods", |service: &Deployment| {
             pods(service) != first

@@ -3,7 +3,7 @@
 use super::harness::{install_crd, named};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    core::v1::{Pod, PodTemplateSpec, Secret, ServiceAccount},
+    core::v1::{Pod, PodTemplateSpec, ServiceAccount},
 };
 use kube::{
     Api, ResourceExt,
@@ -277,14 +277,8 @@ async fn every_pod_is_admitted_where_only_restricted_pods_are() {
     let cluster = Cluster::api_server().await.unwrap();
     let namespace = cluster.namespace_with(PodSecurity::Restricted).await.unwrap();
     let operator = super::harness::Operator::start_in(cluster, namespace).await;
-    let admin: Secret = super::harness::from(json!({
-        "metadata": { "name": "admin" }, "stringData": { "email": "a@example.com", "password": "only looked at" },
-    }));
-    operator
-        .api()
-        .create(&PostParams::default(), &admin)
-        .await
-        .unwrap();
+    let admin = json!({ "email": "a@example.com", "password": "only looked at" });
+    operator.create_secret("admin", admin).await;
     let auth = json!({ "adminSecretRef": { "name": "admin" } });
     operator
         .create(json!({ "panel": { "deadline": "90s" }, "auth": auth }))

@@ -1,8 +1,5 @@
-use super::harness::{Operator, from};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Pod, Secret},
-};
+use super::harness::{Operator, from, message};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use ultra_operator::crd::{ConditionType, UltraDeployment};
@@ -10,16 +7,6 @@ use ultra_testenv::Cluster;
 
 async fn operator() -> Operator {
     Operator::start(Cluster::api_server().await.unwrap()).await
-}
-
-fn message(ud: &UltraDeployment, kind: ConditionType) -> String {
-    ud.status
-        .as_ref()
-        .unwrap()
-        .condition(kind)
-        .unwrap()
-        .message
-        .clone()
 }
 
 #[tokio::test]
@@ -83,22 +70,13 @@ async fn a_secret_that_is_missing_is_named_and_its_coming_heals() {
         .await;
     assert!(message(&stalled, ConditionType::Ready).contains("Secret urls"));
 
-    let secret: Secret = from(json!({ "metadata": { "name": "urls" }, "stringData": { "other": "x" } }));
-    operator
-        .api()
-        .create(&PostParams::default(), &secret)
-        .await
-        .unwrap();
+    operator.create_secret("urls", json!({ "other": "x" })).await;
     operator
         .condition(ConditionType::Stalled, "True", "SecretKeyMissing")
         .await;
 
-    let key = Patch::Merge(json!({ "stringData": { "database": "postgres://u:p@example.com/ultra" } }));
-    operator
-        .api::<Secret>()
-        .patch("urls", &PatchParams::default(), &key)
-        .await
-        .unwrap();
+    let key = json!({ "stringData": { "database": "postgres://u:p@example.com/ultra" } });
+    operator.patch_secret("urls", key).await;
     operator
         .condition(ConditionType::Stalled, "False", "NotStalled")
         .await;
@@ -111,14 +89,8 @@ async fn a_secret_that_is_missing_is_named_and_its_coming_heals() {
 #[tokio::test]
 async fn a_new_url_in_a_secret_of_someone_else_rolls_the_pods() {
     let operator = operator().await;
-    let secret: Secret = from(
-        json!({ "metadata": { "name": "urls" }, "stringData": { "url": "postgres://u:p@one.example.com/ultra" } }),
-    );
-    operator
-        .api()
-        .create(&PostParams::default(), &secret)
-        .await
-        .unwrap();
+    let content = json!({ "url": "postgres://u:p@one.example.com/ultra" });
+    operator.create_secret("urls", content).await;
     let url = json!({ "urlSecretRef": { "name": "urls", "key": "url" } });
     operator
         .create(json!({ "database": { "external": url }, "cache": { "memory": {} } }))
@@ -126,12 +98,8 @@ async fn a_new_url_in_a_secret_of_someone_else_rolls_the_pods() {
     let pods = |service: &Deployment| service.spec.as_ref().unwrap().template.metadata.clone();
     let before = pods(&operator.get("demo").await);
 
-    let other = Patch::Merge(json!({ "stringData": { "url": "postgres://u:p@two.example.com/ultra" } }));
-    operator
-        .api::<Secret>()
-        .patch("urls", &PatchParams::default(), &other)
-        .await
-        .unwrap();
+    let other = json!({ "stringData": { "url": "postgres://u:p@two.example.com/ultra" } });
+    operator.patch_secret("urls", other).await;
     operator
         .until("demo", "other pods", |service: &Deployment| {
             pods(service) != before
