@@ -141,7 +141,7 @@ async fn in_testing_every_pod_knows_what_another_has_signed_or_encrypted_and_so_
     assert_eq!(one.who(&of_other).await, (StatusCode::OK, json!(email)));
 
     let admin = TestToken::admin().to_string();
-    let key = json!({ "key": "a key that a provider gave" });
+    let key = json!({ "key": "sk-that-a-provider-gave" });
     let (status, problem) = one
         .call(
             Method::PUT,
