@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{self, FirstAdmin, Registration},
-    domain::{Email, Password, Role, SessionId, UserId},
+    domain::{Email, Password, Role, SessionId, TierName, UserId},
     store::{self, Actor, AuditEntry, CreateUser, Invite, Page, Rotation, Session, Store, TokenHash, User},
 };
 
@@ -427,6 +427,7 @@ async fn new_user(
         email,
         password_hash: passwords.hash(password).await?,
         role,
+        tier: TierName::default(),
         created_at: now,
         disabled_at: None,
     })

@@ -9,7 +9,7 @@ use super::{
         ApiKeyRecord, AuditEntry, CreateUser, Invite, Page, Revocation, Rotation, Session, TokenHash, User,
     },
 };
-use crate::domain::{ApiKeyId, Email, Role, SessionId, UserId};
+use crate::domain::{ApiKeyId, Email, Role, SessionId, TierName, UserId};
 
 /// Users, and what they prove themselves with.
 ///
@@ -58,6 +58,9 @@ pub trait AccountStore: Send + Sync {
     /// Says what a user may do. Says whether there is such a user.
     async fn set_role(&self, id: UserId, role: Role, audit: &AuditEntry) -> Result<bool, Error>;
 
+    /// Says how much a user may use. Says whether there is such a user.
+    async fn set_tier(&self, id: UserId, tier: &TierName, audit: &AuditEntry) -> Result<bool, Error>;
+
     /// Locks a user out, or lets them in again. Says whether there is such a user.
     async fn set_disabled(
         &self,
@@ -67,7 +70,8 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<bool, Error>;
 
     /// Removes a user with all that is theirs: sessions, refresh tokens, keys, invites and analyses. Their sessions
-    /// and keys are revoked. Audit entries stay. Says whether there was such a user.
+    /// and keys are revoked. Audit entries stay, and what they used, as nobody's in particular. Says whether there was
+    /// such a user.
     async fn erase_user(
         &self,
         id: UserId,

@@ -1,7 +1,7 @@
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use crate::domain::{Email, Role, UserId};
+use crate::domain::{Email, Role, TierName, UserId};
 
 /// Somebody who can log in.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct User {
     pub password_hash: SecretString,
     /// What they may do.
     pub role: Role,
+    /// How much they may use.
+    pub tier: TierName,
     /// When they registered.
     pub created_at: OffsetDateTime,
     /// Since when they are locked out.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Database, api_keys, audit_log, invites, refresh_tokens, revocations, sessions, users};
 use crate::{
-    domain::{ApiKeyId, Email, Role, SessionId, UserId},
+    domain::{ApiKeyId, Email, Role, SessionId, TierName, UserId},
     store::{
         AccountStore, ApiKeyRecord, AuditEntry, CreateUser, Error, Invite, Page, Revocation, Rotation,
         Session, TokenHash, User,
@@ -60,6 +60,10 @@ impl<D: Database> AccountStore for D {
 
     async fn set_role(&self, id: UserId, role: Role, audit: &AuditEntry) -> Result<bool, Error> {
         users::set_role(self, id, role, audit).await
+    }
+
+    async fn set_tier(&self, id: UserId, tier: &TierName, audit: &AuditEntry) -> Result<bool, Error> {
+        users::set_tier(self, id, tier, audit).await
     }
 
     async fn set_disabled(

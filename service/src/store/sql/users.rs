@@ -7,10 +7,10 @@ use super::{
     connection::{execute, fetch_all, fetch_locked, fetch_optional},
     invites,
     timestamp::Timestamp,
-    transaction,
+    transaction, usage,
 };
 use crate::{
-    domain::{Email, Role, UserId},
+    domain::{Email, Role, TierName, UserId},
     store::{AuditEntry, CreateUser, Error, Page, TokenHash, User, error::unreadable},
 };
 
@@ -20,6 +20,7 @@ pub(super) struct UserRow {
     email: String,
     password_hash: String,
     role: String,
+    tier: String,
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
 }
@@ -33,6 +34,7 @@ impl TryFrom<UserRow> for User {
             email: row.email.parse().map_err(unreadable)?,
             password_hash: row.password_hash.into(),
             role: row.role.parse().map_err(unreadable)?,
+            tier: row.tier.parse().map_err(unreadable)?,
             created_at: row.created_at.0,
             disabled_at: row.disabled_at.map(|at| at.0),
         })
@@ -40,13 +42,13 @@ impl TryFrom<UserRow> for User {
 }
 
 pub(super) const BY_ID: &str =
-    "select id, email, password_hash, role, created_at, disabled_at from users where id = $1";
+    "select id, email, password_hash, role, tier, created_at, disabled_at from users where id = $1";
 
-const INSERT_IF_EMAIL_IS_NEW: &str = "insert into users (id, email, password_hash, role, created_at, disabled_at) \
-     values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing";
+const INSERT_IF_EMAIL_IS_NEW: &str = "insert into users (id, email, password_hash, role, tier, created_at, \
+     disabled_at) values ($1, $2, $3, $4, $5, $6, $7) on conflict (email) do nothing";
 
-const INSERT_IF_NEW: &str = "insert into users (id, email, password_hash, role, created_at, disabled_at) \
-     values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
+const INSERT_IF_NEW: &str = "insert into users (id, email, password_hash, role, tier, created_at, \
+     disabled_at) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing";
 
 pub(super) async fn create(
     database: &impl Database,
@@ -90,6 +92,7 @@ async fn insert(transaction: &mut Transaction, sql: &'static str, user: &User) -
         user.email.as_str(),
         user.password_hash.expose_secret(),
         user.role.as_str(),
+        user.tier.as_str(),
         Timestamp(user.created_at),
         user.disabled_at.map(Timestamp),
     )?;
@@ -111,7 +114,7 @@ pub(super) async fn by_email(database: &impl Database, email: &Email) -> Result<
         let row = fetch_optional!(
             lease,
             UserRow,
-            "select id, email, password_hash, role, created_at, disabled_at from users where email = $1",
+            "select id, email, password_hash, role, tier, created_at, disabled_at from users where email = $1",
             email.as_str(),
         )?;
         row.map(User::try_from).transpose()
@@ -125,7 +128,7 @@ pub(super) async fn list(database: &impl Database, page: Page<UserId>) -> Result
         let rows = fetch_all!(
             lease,
             UserRow,
-            "select id, email, password_hash, role, created_at, disabled_at from users \
+            "select id, email, password_hash, role, tier, created_at, disabled_at from users \
              where id > $1 order by id limit $2",
             page.after.map_or(Uuid::nil(), UserId::as_uuid),
             i64::from(page.limit),
@@ -193,6 +196,25 @@ pub(super) async fn set_role(
     .await
 }
 
+pub(super) async fn set_tier(
+    database: &impl Database,
+    id: UserId,
+    tier: &TierName,
+    audit: &AuditEntry,
+) -> Result<bool, Error> {
+    transaction(database, || async move {
+        let mut transaction = database.begin().await?;
+        let changed = execute!(
+            transaction,
+            "update users set tier = $2 where id = $1",
+            id.as_uuid(),
+            tier.as_str(),
+        )?;
+        audit_log::commit_if(transaction, changed == 1, audit).await
+    })
+    .await
+}
+
 pub(super) async fn set_disabled(
     database: &impl Database,
     id: UserId,
@@ -223,6 +245,7 @@ pub(super) async fn erase(
 ) -> Result<bool, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
+        usage::lock_against_appending(&mut transaction).await?;
         let user = fetch_locked!(
             transaction,
             (Uuid,),
@@ -247,6 +270,7 @@ pub(super) async fn erase(
             )?;
         }
         execute!(transaction, "delete from users where id = $1", id.as_uuid())?;
+        usage::forget_whose(&mut transaction, id).await?;
         audit_log::commit_if(transaction, true, audit).await
     })
     .await

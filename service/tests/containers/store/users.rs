@@ -19,6 +19,7 @@ fn parts(user: &User) -> impl PartialEq + Debug {
         email,
         password_hash,
         role,
+        tier,
         created_at,
         disabled_at,
     } = user;
@@ -27,6 +28,7 @@ fn parts(user: &User) -> impl PartialEq + Debug {
         email.as_str().to_owned(),
         password_hash.expose_secret().to_owned(),
         *role,
+        tier.clone(),
         *created_at,
         *disabled_at,
     )
@@ -37,6 +39,7 @@ pub(super) async fn a_user_reads_back_by_id_and_by_address(fresh: Fresh) {
     let ada = user("ada");
     let bob = User {
         role: Role::Admin,
+        tier: "premium".parse().unwrap(),
         disabled_at: Some(at(5)),
         ..user("bob")
     };
@@ -151,11 +154,16 @@ pub(super) async fn a_change_of_a_user_is_audited_and_one_of_nobody_is_not(fresh
         assert_eq!(role.unwrap(), there);
         let disabled = store.set_disabled(id, Some(at(7)), &audit("user.disabled")).await;
         assert_eq!(disabled.unwrap(), there);
-        assert_eq!(fresh.rows("audit_log").await, if there { 3 } else { 0 });
+        let tier = store
+            .set_tier(id, &"basic".parse().unwrap(), &audit("user.tier_changed"))
+            .await;
+        assert_eq!(tier.unwrap(), there);
+        assert_eq!(fresh.rows("audit_log").await, if there { 4 } else { 0 });
     }
     let changed = User {
         password_hash: hash,
         role: Role::Admin,
+        tier: "basic".parse().unwrap(),
         disabled_at: Some(at(7)),
         ..ada.clone()
     };
