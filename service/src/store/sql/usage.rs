@@ -102,11 +102,16 @@ async fn insert_arrays(connection: &mut PgConnection, records: &[UsageRecord]) -
          as r (occurred_on, id, occurred_at, user_id, key_id, operation, model, analysis_id, input_tokens, \
          output_tokens, cost, outcome, cached) left join users u on u.id = r.user_id on conflict do nothing";
 
+    // The ledger lets go of its own copy once this is committed, so a commit has to be one, whatever the server's
+    // default is.
+    const LOCK: &str = "select pg_advisory_xact_lock_shared($1), \
+         case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end";
+
     fn column<'r, T>(records: &'r [UsageRecord], of: impl Fn(&'r UsageRecord) -> T) -> Vec<T> {
         records.iter().map(of).collect()
     }
 
-    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+    sqlx::query(LOCK)
         .bind(APPENDING)
         .execute(&mut *connection)
         .await?;
