@@ -18,6 +18,7 @@ use crate::{
     config::{Config, Migrate, Mode},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight},
+    ledger::{self, Ledger, Prices},
     llm::{Catalog, Provider, mock::Mock},
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
@@ -38,6 +39,7 @@ pub struct Application {
     health: Arc<Health>,
     in_flight: InFlight,
     store: Arc<dyn Store>,
+    ledger: Ledger,
     background: TaskTracker,
     stop: CancellationToken,
     drain_timeout: Duration,
@@ -66,6 +68,9 @@ pub enum Error {
     /// The master keys are of no use.
     #[error("the master key {0}")]
     MasterKeys(#[from] InvalidMasterKeys),
+    /// The ledger's spool cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
     /// The cache's URL is of no use.
     #[error(transparent)]
     Cache(#[from] cache::Error),
@@ -86,6 +91,8 @@ impl Application {
             StoreProbe(store.clone()),
             stop.clone(),
         ));
+
+        let ledger = keep_ledger(&config, &store, &background, &stop)?;
 
         let redis = config
             .cache
@@ -131,6 +138,7 @@ impl Application {
             provider: catalog.clone(),
             store: store.clone(),
             database,
+            ledger: ledger.clone(),
             cache,
             cache_ttl: config.cache.ttl,
         };
@@ -171,6 +179,7 @@ impl Application {
             health,
             in_flight,
             store,
+            ledger,
             background,
             stop,
             drain_timeout,
@@ -213,6 +222,7 @@ impl Application {
             );
             serving.abort();
         }
+        self.ledger.close(deadline).await;
 
         self.stop.cancel();
         self.background.close();
@@ -221,6 +231,22 @@ impl Application {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The ledger, and what goes on in it until `stop`.
+fn keep_ledger(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    background: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Ledger, Error> {
+    let prices = Prices::from(config.prices.clone());
+    let ledger = Ledger::open(&config.data_dir, &config.ledger, prices)?;
+    background.spawn(ledger.clone().sync(stop.clone()));
+    background.spawn(ledger.clone().write(store.clone(), stop.clone()));
+    let house = ledger::keep_house(store.clone(), config.ledger.retention);
+    background.spawn(stop.clone().run_until_cancelled_owned(house));
+    Ok(ledger)
 }
 
 fn providers(mode: Mode) -> Vec<Arc<dyn Provider>> {

@@ -11,6 +11,7 @@ mod effective;
 mod errors;
 mod file;
 mod http;
+mod ledger;
 mod panel;
 mod prices;
 mod profile;
@@ -38,6 +39,7 @@ pub use database::{Database, DatabaseTarget, Migrate};
 pub use effective::show;
 pub use errors::{Error, Errors, Kind};
 pub use http::Http;
+pub use ledger::Ledger;
 pub use panel::Panel;
 pub use prices::Price;
 pub use profile::{Mode, Profile};
@@ -68,6 +70,8 @@ pub const VARIABLES: &[&Variable] = &[
     &database::MIGRATE,
     &database::MAX_CONNECTIONS,
     &database::ACQUIRE_TIMEOUT,
+    &ledger::SPOOL_SIZE,
+    &ledger::RETENTION,
     &cache::URL,
     &cache::CONNECT_TIMEOUT,
     &cache::RESPONSE_TIMEOUT,
@@ -110,6 +114,8 @@ pub struct Config {
     pub http: Http,
     /// Where analyses are kept.
     pub database: Database,
+    /// What was used, and for how long it is kept.
+    pub ledger: Ledger,
     /// Where answers are remembered.
     pub cache: Cache,
     /// Who may ask, and how they prove it.
@@ -167,6 +173,7 @@ impl Config {
         let data_dir = file::read_data_dir(source);
         let http = Http::read(source);
         let database = Database::read(source, data_dir.as_deref());
+        let ledger = Ledger::read(source);
         let cache = Cache::read(source);
         let auth = Auth::read(source, data_dir.as_deref());
         let secrets = Secrets::read(source);
@@ -186,6 +193,7 @@ impl Config {
             data_dir: data_dir?,
             http: http?,
             database: database?,
+            ledger: ledger?,
             cache: cache?,
             auth: auth?,
             secrets,

@@ -20,6 +20,7 @@ mod problem;
 mod router;
 mod security_headers;
 mod sse;
+mod usage;
 
 use std::{sync::Arc, time::Duration};
 

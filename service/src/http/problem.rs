@@ -13,7 +13,12 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::context::RequestId;
-use crate::{analyses, panel::Failure, store};
+use crate::{
+    analyses,
+    ledger::{Full, NotRecorded},
+    panel::Failure,
+    store,
+};
 
 const TYPE_BASE: &str = "https://ultra.dev/problems/";
 
@@ -211,11 +216,31 @@ impl From<analyses::Error> for Problem {
     fn from(error: analyses::Error) -> Self {
         match error {
             analyses::Error::TooFewModels(failure) => failure.into(),
+            analyses::Error::LedgerFull(full) => full.into(),
+            analyses::Error::NotRecorded(problem) => problem.into(),
             analyses::Error::NoResult => {
                 tracing::error!(%error, "an analysis broke off");
                 Self::internal()
             }
         }
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(_: Full) -> Self {
+        Self::unavailable(
+            "ledger-full",
+            "What is used cannot be recorded at the moment, so nothing is begun; try again later.",
+        )
+    }
+}
+
+impl From<NotRecorded> for Problem {
+    fn from(_: NotRecorded) -> Self {
+        Self::unavailable(
+            "not-recorded",
+            "What was used could not be recorded, so there is no answer; try again later.",
+        )
     }
 }
 

@@ -89,6 +89,8 @@ const ALL: &[Mistakes] = &[
     of("ULTRA_DATABASE_MIGRATE", &["always"]),
     of("ULTRA_DATABASE_MAX_CONNECTIONS", &["ten"]),
     of("ULTRA_DATABASE_ACQUIRE_TIMEOUT", &["5"]),
+    of("ULTRA_LEDGER_SPOOL_SIZE", &["256MiB"]),
+    of("ULTRA_LEDGER_RETENTION", &["13 months", "400d"]),
     contradicts(
         "REDIS_URL",
         &[
