@@ -14,16 +14,19 @@ use crate::{
     config,
     domain::{Account, AnalysisId, ModelId, Prompt, Usage},
     health::Dependency,
+    limits::{Allowance, Exceeded},
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
     store::{self, Store},
 };
 
 /// What is asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Question {
     /// Who asks.
     pub account: Account,
+    /// What they may use for it.
+    pub allowance: Allowance,
     /// The question itself.
     pub prompt: Prompt,
     /// Whether a remembered answer will do.
@@ -38,9 +41,10 @@ pub struct Question {
 
 impl Question {
     /// A question with nothing special about it.
-    pub fn new(prompt: Prompt, account: Account) -> Self {
+    pub fn new(prompt: Prompt, account: Account, allowance: Allowance) -> Self {
         Self {
             account,
+            allowance,
             prompt,
             use_cache: true,
             max_answer_tokens: None,
@@ -102,6 +106,9 @@ pub enum Update {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The caller has reached a limit.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     /// Too few models answered.
     #[error(transparent)]
     TooFewModels(Failure),
@@ -151,20 +158,32 @@ pub struct Analyses {
 }
 
 impl Analyses {
-    /// Answers a question, step by step. Dropping the stream cancels every call that is under way.
-    pub fn run(&self, question: Question) -> impl Stream<Item = Update> + Send + 'static {
+    /// Answers a question, step by step. Dropping the stream cancels every call that is under way. What is not
+    /// remembered counts as a panel, and is refused before anything is answered.
+    pub async fn run(
+        &self,
+        question: Question,
+    ) -> Result<impl Stream<Item = Update> + Send + use<>, Exceeded> {
         let this = self.clone();
-        async_stream::stream! {
-            let mut analysis = this.blank(&question);
-            let started = Instant::now();
-            let plan = this.plan(&question);
+        let mut analysis = this.blank(&question);
+        let started = Instant::now();
+        let plan = this.plan(&question);
+        let key = if question.use_cache {
+            this.key(question.account, &plan)
+        } else {
+            None
+        };
+        let remembered = this.remembered(key.as_ref()).await;
+        if remembered.is_none() {
+            question.allowance.panel().await?;
+        }
+        Ok(async_stream::stream! {
             yield Update::Event(Event::AnalysisStarted {
                 id: analysis.id,
                 models: plan.members.clone(),
                 synthesizer: plan.synthesizer.clone(),
             });
-            let key = if question.use_cache { this.key(question.account, &plan) } else { None };
-            if let Some((remembered, tier)) = this.remembered(key.as_ref()).await {
+            if let Some((remembered, tier)) = remembered {
                 analysis.take_remembered(remembered, tier);
             } else {
                 let mut progress = Box::pin(panel::run(plan, Arc::clone(&this.provider)));
@@ -190,12 +209,12 @@ impl Analyses {
             analysis.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             analysis.stored = this.save(&analysis, question.account).await;
             yield Update::Completed(Box::new(analysis));
-        }
+        })
     }
 
     /// Answers a question, and waits for the end.
     pub async fn ask(&self, question: Question) -> Result<Analysis, Error> {
-        let mut updates = Box::pin(self.run(question));
+        let mut updates = Box::pin(self.run(question).await?);
         while let Some(update) = updates.next().await {
             match update {
                 Update::Completed(analysis) => return Ok(*analysis),

@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 pub mod health;
 pub mod http;
+pub mod limits;
 pub mod llm;
 pub mod panel;
 pub mod secrets;

@@ -19,6 +19,8 @@ mod errors;
 mod harness;
 #[path = "containers/health.rs"]
 mod health;
+#[path = "containers/limits/mod.rs"]
+mod limits;
 #[path = "containers/openai.rs"]
 mod openai;
 #[path = "containers/outages.rs"]

@@ -101,6 +101,11 @@ impl ApiKeys {
         }))
     }
 
+    /// Whether it was somebody's key within the last minute.
+    pub(super) async fn knows(&self, token: &OpaqueToken) -> bool {
+        matches!(self.known.get(&token.hash()).await, Some(Some(_)))
+    }
+
     async fn look_up(&self, hash: &TokenHash) -> Result<Option<Arc<Known>>, store::Error> {
         let found = self.store.api_key_by_hash(hash).await?;
         Ok(found

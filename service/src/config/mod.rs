@@ -11,6 +11,7 @@ mod effective;
 mod errors;
 mod file;
 mod http;
+mod limits;
 mod panel;
 mod prices;
 mod profile;
@@ -37,6 +38,7 @@ pub use database::{Database, DatabaseTarget, Migrate};
 pub use effective::show;
 pub use errors::{Error, Errors, Kind};
 pub use http::Http;
+pub use limits::Limits;
 pub use panel::Panel;
 pub use prices::Price;
 pub use profile::{Mode, Profile};
@@ -72,6 +74,8 @@ pub const VARIABLES: &[&Variable] = &[
     &cache::RESPONSE_TIMEOUT,
     &cache::TTL,
     &cache::MAX_ENTRIES,
+    &limits::REPLICAS,
+    &limits::REFUSED_PER_ADDRESS,
     &auth::ANONYMOUS,
     &auth::REGISTRATION,
     &auth::ISSUER,
@@ -111,6 +115,8 @@ pub struct Config {
     pub database: Database,
     /// Where answers are remembered.
     pub cache: Cache,
+    /// What bounds callers beside their tiers.
+    pub limits: Limits,
     /// Who may ask, and how they prove it.
     pub auth: Auth,
     /// What protects the secrets that the service keeps for others.
@@ -159,6 +165,7 @@ impl Config {
         let http = Http::read(source);
         let database = Database::read(source, data_dir.as_deref());
         let cache = Cache::read(source);
+        let limits = Limits::read(source);
         let auth = Auth::read(source, data_dir.as_deref());
         let secrets = Secrets::read(source);
         let file = file::read(source);
@@ -178,6 +185,7 @@ impl Config {
             http: http?,
             database: database?,
             cache: cache?,
+            limits: limits?,
             auth: auth?,
             secrets,
             panel: file.panel,

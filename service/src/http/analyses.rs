@@ -21,6 +21,7 @@ use crate::{
     analyses::{Analysis, Question, Update},
     auth::Principal,
     domain::{AnalysisId, Prompt},
+    limits::Allowance,
     panel::Event,
 };
 
@@ -78,6 +79,7 @@ impl Default for AnalysisOptions {
 pub(super) async fn create(
     State(api): State<Api>,
     principal: Principal,
+    Extension(allowance): Extension<Allowance>,
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<AnalysisRequest>,
@@ -85,11 +87,11 @@ pub(super) async fn create(
     let AnalysisRequest { prompt, options } = request;
     let question = Question {
         use_cache: options.cache,
-        ..Question::new(prompt, principal.account())
+        ..Question::new(prompt, principal.account(), allowance)
     };
     if accepts_events(&headers) {
         return Ok(respond(events(
-            api.analyses.run(question),
+            api.analyses.run(question).await?,
             options.details,
             request_id,
         )));

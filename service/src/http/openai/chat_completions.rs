@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -23,6 +23,7 @@ use crate::{
     auth::Principal,
     domain::{Account, ModelId, Usage},
     http::{Api, Problem, analyses::cache_header, body::JsonBody, sse::respond},
+    limits::Allowance,
     llm::{self, FinishReason, Provider, Request, Role},
 };
 
@@ -45,11 +46,12 @@ use crate::{
 pub(crate) async fn create(
     State(api): State<Api>,
     principal: Principal,
+    Extension(allowance): Extension<Allowance>,
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, Problem> {
     let chat = Chat::try_from(request)?;
     if chat.model == PANEL {
-        return ask_panel(&api, chat, principal.account()).await;
+        return ask_panel(&api, chat, principal.account(), allowance).await;
     }
     let model = api
         .catalog
@@ -60,16 +62,21 @@ pub(crate) async fn create(
     ask_model(&api, chat, model).await
 }
 
-async fn ask_panel(api: &Api, chat: Chat, account: Account) -> Result<Response, Problem> {
+async fn ask_panel(
+    api: &Api,
+    chat: Chat,
+    account: Account,
+    allowance: Allowance,
+) -> Result<Response, Problem> {
     let question = Question {
         max_answer_tokens: chat.max_tokens,
         sampling: chat.sampling,
         stop: chat.stop.clone(),
-        ..Question::new(to_prompt(&chat.messages)?, account)
+        ..Question::new(to_prompt(&chat.messages)?, account, allowance)
     };
     if chat.stream {
         let chunks = Chunks::new(completion_id(), &chat);
-        return Ok(respond(panel_chunks(chunks, api.analyses.run(question))));
+        return Ok(respond(panel_chunks(chunks, api.analyses.run(question).await?)));
     }
     let analysis = api.analyses.ask(question).await?;
     let cache = cache_header(&analysis);
