@@ -15,18 +15,21 @@ use crate::{
     domain::{Account, AnalysisId, ApiKeyId, ModelId, Operation, Outcome, Prompt, Usage},
     health::Dependency,
     ledger::{self, Ledger, NotRecorded},
+    limits::{Allowance, Exceeded},
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
     store::{self, Store},
 };
 
 /// What is asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Question {
     /// Who asks.
     pub account: Account,
     /// The API key that was used, where one was.
     pub key: Option<ApiKeyId>,
+    /// What they may use for it.
+    pub allowance: Allowance,
     /// The question itself.
     pub prompt: Prompt,
     /// Whether a remembered answer will do.
@@ -41,10 +44,11 @@ pub struct Question {
 
 impl Question {
     /// A question with nothing special about it.
-    pub fn new(prompt: Prompt, account: Account) -> Self {
+    pub fn new(prompt: Prompt, account: Account, allowance: Allowance) -> Self {
         Self {
             account,
             key: None,
+            allowance,
             prompt,
             use_cache: true,
             max_answer_tokens: None,
@@ -108,6 +112,9 @@ pub enum Update {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The caller has reached a limit.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     /// Too few models answered.
     #[error(transparent)]
     TooFewModels(Failure),
@@ -165,14 +172,23 @@ pub struct Analyses {
 }
 
 impl Analyses {
-    /// Answers a question, step by step. Dropping the stream cancels every call that is under way. Where there is no
-    /// room for the record of what it will use, it does not begin.
-    pub async fn run(
-        &self,
-        question: Question,
-    ) -> Result<impl Stream<Item = Update> + Send + use<>, ledger::Full> {
+    /// Answers a question, step by step. Dropping the stream cancels every call that is under way. What is not
+    /// remembered counts as a panel; where that is too much, or where there is no room for the record of what it will
+    /// use, it does not begin.
+    pub async fn run(&self, question: Question) -> Result<impl Stream<Item = Update> + Send + use<>, Error> {
         let this = self.clone();
         let mut analysis = this.blank(&question);
+        let started = Instant::now();
+        let plan = this.plan(&question);
+        let key = if question.use_cache {
+            this.key(question.account, &plan)
+        } else {
+            None
+        };
+        let remembered = this.remembered(key.as_ref()).await;
+        if remembered.is_none() {
+            question.allowance.panel().await?;
+        }
         let entry = self
             .ledger
             .begin(ledger::Request {
@@ -183,15 +199,12 @@ impl Analyses {
             })
             .await?;
         Ok(async_stream::stream! {
-            let started = Instant::now();
-            let plan = this.plan(&question);
             yield Update::Event(Event::AnalysisStarted {
                 id: analysis.id,
                 models: plan.members.clone(),
                 synthesizer: plan.synthesizer.clone(),
             });
-            let key = if question.use_cache { this.key(question.account, &plan) } else { None };
-            if let Some((remembered, tier)) = this.remembered(key.as_ref()).await {
+            if let Some((remembered, tier)) = remembered {
                 entry.set_cached();
                 analysis.take_remembered(remembered, tier);
             } else {

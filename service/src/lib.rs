@@ -12,6 +12,7 @@ pub mod domain;
 pub mod health;
 pub mod http;
 pub mod ledger;
+pub mod limits;
 pub mod llm;
 pub mod panel;
 pub mod secrets;

@@ -16,9 +16,11 @@ use crate::{
     auth::{KeyRingError, PasswordError},
     cache::{self, Memory, Redis, RemoteCache, Tiered},
     config::{Config, Migrate, Mode},
+    domain::UserId,
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight},
     ledger::{self, Ledger, Prices},
+    limits::{self, Limits, TierOf},
     llm::{Catalog, Provider, mock::Mock},
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
@@ -109,13 +111,28 @@ impl Application {
             CacheProbe(redis.clone()),
             stop.clone(),
         ));
+        let limits = Arc::new(Limits::new(
+            &config.limits,
+            config.tiers.clone(),
+            Arc::new(AllFree),
+            redis.as_ref(),
+        ));
+        let counted = Arc::new(Dependency::new(
+            "limits",
+            if redis.is_some() { "redis" } else { "memory" },
+        ));
+        background.spawn(health::watch(
+            counted.clone(),
+            LimitsProbe(limits.clone()),
+            stop.clone(),
+        ));
         let remote = redis.map(|redis| Arc::new(redis) as Arc<dyn RemoteCache>);
         let cache = Tiered::new(remote, Memory::new(config.cache.max_entries));
 
         let health = Arc::new(Health::new(
             config.profile,
             config.mode,
-            vec![database.clone(), cached],
+            vec![database.clone(), cached, counted],
         ));
         let migrate = config.database.migrate;
         background.spawn(stop.clone().run_until_cancelled_owned(watch_schema(
@@ -148,6 +165,7 @@ impl Application {
             analyses,
             catalog,
             authenticator,
+            limits,
             accounts,
             keys,
             tokens,
@@ -319,5 +337,31 @@ impl Probe for CacheProbe {
             }),
             None => Ok(()),
         }
+    }
+}
+
+/// Limits hold in any state; without the Redis that is configured, by shares.
+struct LimitsProbe(Arc<Limits>);
+
+#[async_trait]
+impl Probe for LimitsProbe {
+    async fn look(&self) -> Result<(), Fault> {
+        match self.0.status() {
+            limits::Status::Shared | limits::Status::Alone => Ok(()),
+            limits::Status::Share => Err(Fault {
+                class: "local",
+                detail: "each replica enforces its share by itself".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Users have no tiers of their own yet.
+struct AllFree;
+
+#[async_trait]
+impl TierOf for AllFree {
+    async fn tier_of(&self, _: UserId) -> Result<Option<String>, store::Error> {
+        Ok(None)
     }
 }

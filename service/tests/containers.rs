@@ -24,6 +24,8 @@ mod harness;
 mod health;
 #[path = "containers/ledger.rs"]
 mod ledger;
+#[path = "containers/limits/mod.rs"]
+mod limits;
 #[path = "containers/openai.rs"]
 mod openai;
 #[path = "containers/outages.rs"]

@@ -12,6 +12,7 @@ mod errors;
 mod file;
 mod http;
 mod ledger;
+mod limits;
 mod panel;
 mod prices;
 mod profile;
@@ -40,6 +41,7 @@ pub use effective::show;
 pub use errors::{Error, Errors, Kind};
 pub use http::Http;
 pub use ledger::Ledger;
+pub use limits::Limits;
 pub use panel::Panel;
 pub use prices::Price;
 pub use profile::{Mode, Profile};
@@ -77,6 +79,8 @@ pub const VARIABLES: &[&Variable] = &[
     &cache::RESPONSE_TIMEOUT,
     &cache::TTL,
     &cache::MAX_ENTRIES,
+    &limits::REPLICAS,
+    &limits::REFUSED_PER_ADDRESS,
     &auth::ANONYMOUS,
     &auth::REGISTRATION,
     &auth::ISSUER,
@@ -118,6 +122,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// Where answers are remembered.
     pub cache: Cache,
+    /// What bounds callers beside their tiers.
+    pub limits: Limits,
     /// Who may ask, and how they prove it.
     pub auth: Auth,
     /// What protects the secrets that the service keeps for others.
@@ -175,6 +181,7 @@ impl Config {
         let database = Database::read(source, data_dir.as_deref());
         let ledger = Ledger::read(source);
         let cache = Cache::read(source);
+        let limits = Limits::read(source);
         let auth = Auth::read(source, data_dir.as_deref());
         let secrets = Secrets::read(source);
         let file = file::read(source);
@@ -195,6 +202,7 @@ impl Config {
             database: database?,
             ledger: ledger?,
             cache: cache?,
+            limits: limits?,
             auth: auth?,
             secrets,
             panel: file.panel,

@@ -22,6 +22,7 @@ use crate::{
     auth::Principal,
     domain::{AnalysisId, Prompt},
     ledger::NotRecorded,
+    limits::Allowance,
     panel::Event,
 };
 
@@ -79,6 +80,7 @@ impl Default for AnalysisOptions {
 pub(super) async fn create(
     State(api): State<Api>,
     principal: Principal,
+    Extension(allowance): Extension<Allowance>,
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<AnalysisRequest>,
@@ -87,7 +89,7 @@ pub(super) async fn create(
     let question = Question {
         use_cache: options.cache,
         key: principal.key(),
-        ..Question::new(prompt, principal.account())
+        ..Question::new(prompt, principal.account(), allowance)
     };
     if accepts_events(&headers) {
         return Ok(respond(events(

@@ -13,6 +13,7 @@ mod drain;
 mod gate;
 mod health;
 mod keys;
+mod limits;
 mod models;
 mod openai;
 mod page;
@@ -35,6 +36,7 @@ use crate::{
     auth::{Accounts, ApiKeys, Authenticator, Tokens},
     config::Cors,
     health::Health,
+    limits::Limits,
     llm::Catalog,
     secrets::ProviderKeys,
     store::Store,
@@ -49,6 +51,8 @@ pub struct Api {
     pub catalog: Arc<Catalog>,
     /// Who makes a request.
     pub authenticator: Arc<Authenticator>,
+    /// How often and how much everybody may ask.
+    pub limits: Arc<Limits>,
     /// Accounts and sessions.
     pub accounts: Arc<Accounts>,
     /// API keys.

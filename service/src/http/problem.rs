@@ -144,10 +144,10 @@ impl Problem {
 
     /// The problem as OpenAI writes errors.
     pub fn to_openai(&self) -> Value {
-        let kind = if self.0.status.is_server_error() {
-            "server_error"
-        } else {
-            "invalid_request_error"
+        let kind = match self.0.status {
+            status if status.is_server_error() => "server_error",
+            StatusCode::TOO_MANY_REQUESTS => "requests",
+            _ => "invalid_request_error",
         };
         let code = self.0.code.replace('-', "_");
         json!({"error": {"message": self.0.detail, "type": kind, "param": self.0.param, "code": code}})
@@ -215,6 +215,7 @@ impl From<Failure> for Problem {
 impl From<analyses::Error> for Problem {
     fn from(error: analyses::Error) -> Self {
         match error {
+            analyses::Error::Exceeded(exceeded) => exceeded.into(),
             analyses::Error::TooFewModels(failure) => failure.into(),
             analyses::Error::LedgerFull(full) => full.into(),
             analyses::Error::NotRecorded(problem) => problem.into(),

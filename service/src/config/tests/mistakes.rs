@@ -106,6 +106,8 @@ const ALL: &[Mistakes] = &[
     of("ULTRA_CACHE_RESPONSE_TIMEOUT", &["fast"]),
     of("ULTRA_CACHE_TTL", &["1d"]),
     of("ULTRA_CACHE_MAX_ENTRIES", &["1k"]),
+    of("ULTRA_LIMITS_REPLICAS", &["three", "1.5"]),
+    of("ULTRA_LIMITS_REFUSED_PER_ADDRESS", &["60/min"]),
     of("ULTRA_AUTH_ANONYMOUS", &["yes", "TRUE", "0"]),
     of("ULTRA_AUTH_REGISTRATION", &["public"]),
     of("ULTRA_AUTH_ISSUER", &["my service", "ü"]),

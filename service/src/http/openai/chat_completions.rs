@@ -1,7 +1,7 @@
 //! `/v1/chat/completions`: the panel or one model, as a whole or as it goes.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -22,6 +22,7 @@ use crate::{
     domain::{ModelId, Operation, Outcome, Usage},
     http::{Api, Problem, analyses::cache_header, body::JsonBody, sse::respond},
     ledger::{self, Entry},
+    limits::Allowance,
     llm::{self, FinishReason, Request, Role},
 };
 
@@ -44,11 +45,12 @@ use crate::{
 pub(crate) async fn create(
     State(api): State<Api>,
     principal: Principal,
+    Extension(allowance): Extension<Allowance>,
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, Problem> {
     let chat = Chat::try_from(request)?;
     if chat.model == PANEL {
-        return ask_panel(&api, chat, &principal).await;
+        return ask_panel(&api, chat, &principal, allowance).await;
     }
     let model = api
         .catalog
@@ -59,13 +61,18 @@ pub(crate) async fn create(
     ask_model(&api, chat, model, &principal).await
 }
 
-async fn ask_panel(api: &Api, chat: Chat, principal: &Principal) -> Result<Response, Problem> {
+async fn ask_panel(
+    api: &Api,
+    chat: Chat,
+    principal: &Principal,
+    allowance: Allowance,
+) -> Result<Response, Problem> {
     let question = Question {
         max_answer_tokens: chat.max_tokens,
         sampling: chat.sampling,
         stop: chat.stop.clone(),
         key: principal.key(),
-        ..Question::new(to_prompt(&chat.messages)?, principal.account())
+        ..Question::new(to_prompt(&chat.messages)?, principal.account(), allowance)
     };
     if chat.stream {
         let chunks = Chunks::new(completion_id(), &chat);
