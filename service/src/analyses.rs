@@ -1,5 +1,5 @@
-//! One analysis from request to result: a remembered answer or a panel, then its place in the store. Both APIs call
-//! this; it knows neither.
+//! One analysis from request to result: a remembered answer or a panel, then its place in the store and in the ledger.
+//! Both APIs call this; it knows neither.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,18 +12,24 @@ use utoipa::ToSchema;
 use crate::{
     cache::{self, Key, Tier},
     config,
-    domain::{Account, AnalysisId, ModelId, Prompt, Usage},
+    domain::{Account, AnalysisId, ApiKeyId, ModelId, Operation, Outcome, Prompt, Usage},
     health::Dependency,
+    ledger::{self, Ledger, NotRecorded},
+    limits::{Allowance, Exceeded},
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
     store::{self, Store},
 };
 
 /// What is asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Question {
     /// Who asks.
     pub account: Account,
+    /// The API key that was used, where one was.
+    pub key: Option<ApiKeyId>,
+    /// What they may use for it.
+    pub allowance: Allowance,
     /// The question itself.
     pub prompt: Prompt,
     /// Whether a remembered answer will do.
@@ -38,9 +44,11 @@ pub struct Question {
 
 impl Question {
     /// A question with nothing special about it.
-    pub fn new(prompt: Prompt, account: Account) -> Self {
+    pub fn new(prompt: Prompt, account: Account, allowance: Allowance) -> Self {
         Self {
             account,
+            key: None,
+            allowance,
             prompt,
             use_cache: true,
             max_answer_tokens: None,
@@ -97,14 +105,25 @@ pub enum Update {
     Completed(Box<Analysis>),
     /// Too few models answered; nothing follows.
     Failed(Failure),
+    /// There is an answer, but no record of it, so that it must not go out; nothing follows.
+    NotRecorded,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The caller has reached a limit.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     /// Too few models answered.
     #[error(transparent)]
     TooFewModels(Failure),
+    /// There is no room for the record of another request.
+    #[error(transparent)]
+    LedgerFull(#[from] ledger::Full),
+    /// There is an answer, but no record of it, so that it must not go out.
+    #[error(transparent)]
+    NotRecorded(#[from] NotRecorded),
     /// The panel ended with neither verdict nor failure, which it must not.
     #[error("the panel ended without a result")]
     NoResult,
@@ -144,6 +163,8 @@ pub struct Analyses {
     pub store: Arc<dyn Store>,
     /// Whether the store is known to be lost.
     pub database: Arc<Dependency>,
+    /// What every request uses.
+    pub ledger: Ledger,
     /// Where answers are remembered.
     pub cache: cache::Tiered,
     /// For how long.
@@ -151,23 +172,43 @@ pub struct Analyses {
 }
 
 impl Analyses {
-    /// Answers a question, step by step. Dropping the stream cancels every call that is under way.
-    pub fn run(&self, question: Question) -> impl Stream<Item = Update> + Send + 'static {
+    /// Answers a question, step by step. Dropping the stream cancels every call that is under way. What is not
+    /// remembered counts as a panel; where that is too much, or where there is no room for the record of what it will
+    /// use, it does not begin.
+    pub async fn run(&self, question: Question) -> Result<impl Stream<Item = Update> + Send + use<>, Error> {
         let this = self.clone();
-        async_stream::stream! {
-            let mut analysis = this.blank(&question);
-            let started = Instant::now();
-            let plan = this.plan(&question);
+        let mut analysis = this.blank(&question);
+        let started = Instant::now();
+        let plan = this.plan(&question);
+        let key = if question.use_cache {
+            this.key(question.account, &plan)
+        } else {
+            None
+        };
+        let remembered = this.remembered(key.as_ref()).await;
+        if remembered.is_none() {
+            question.allowance.panel().await?;
+        }
+        let entry = self
+            .ledger
+            .begin(ledger::Request {
+                account: question.account,
+                key: question.key,
+                operation: Operation::Panel,
+                analysis: Some(analysis.id),
+            })
+            .await?;
+        Ok(async_stream::stream! {
             yield Update::Event(Event::AnalysisStarted {
                 id: analysis.id,
                 models: plan.members.clone(),
                 synthesizer: plan.synthesizer.clone(),
             });
-            let key = if question.use_cache { this.key(question.account, &plan) } else { None };
-            if let Some((remembered, tier)) = this.remembered(key.as_ref()).await {
+            if let Some((remembered, tier)) = remembered {
+                entry.set_cached();
                 analysis.take_remembered(remembered, tier);
             } else {
-                let mut progress = Box::pin(panel::run(plan, Arc::clone(&this.provider)));
+                let mut progress = Box::pin(panel::run(plan, entry.metering(Arc::clone(&this.provider))));
                 loop {
                     match progress.next().await {
                         Some(Progress::Event(event)) => {
@@ -179,6 +220,8 @@ impl Analyses {
                             break;
                         }
                         Some(Progress::Finished(Err(failure))) => {
+                            // The answer is an error, whether that is recorded or not.
+                            let _ = entry.finish(Outcome::Failed);
                             yield Update::Failed(failure);
                             return;
                         }
@@ -189,17 +232,21 @@ impl Analyses {
             }
             analysis.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             analysis.stored = this.save(&analysis, question.account).await;
-            yield Update::Completed(Box::new(analysis));
-        }
+            yield match entry.finish(Outcome::Completed) {
+                Ok(()) => Update::Completed(Box::new(analysis)),
+                Err(NotRecorded) => Update::NotRecorded,
+            };
+        })
     }
 
     /// Answers a question, and waits for the end.
     pub async fn ask(&self, question: Question) -> Result<Analysis, Error> {
-        let mut updates = Box::pin(self.run(question));
+        let mut updates = Box::pin(self.run(question).await?);
         while let Some(update) = updates.next().await {
             match update {
                 Update::Completed(analysis) => return Ok(*analysis),
                 Update::Failed(failure) => return Err(Error::TooFewModels(failure)),
+                Update::NotRecorded => return Err(Error::NotRecorded(NotRecorded)),
                 Update::Event(_) => {}
             }
         }

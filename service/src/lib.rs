@@ -1,6 +1,7 @@
 //! The Ultra API service: a panel of language models answers a prompt, reviews its answers and writes one.
 //!
-//! A request walks `http` → `analyses` → `panel` → `llm`, and its result goes to `store` and `cache`. `startup` wires
+//! A request walks `http` → `analyses` → `panel` → `llm`, its result goes to `store` and `cache`, and what it used to the
+//! `ledger`. `startup` wires
 //! it all together; `config` is read before anything starts.
 
 pub mod analyses;
@@ -11,6 +12,8 @@ pub mod config;
 pub mod domain;
 pub mod health;
 pub mod http;
+pub mod ledger;
+pub mod limits;
 pub mod llm;
 pub mod panel;
 pub mod secrets;

@@ -16,8 +16,11 @@ use crate::{
     auth::{KeyRingError, PasswordError},
     cache::{self, Memory, Redis, RemoteCache, Tiered},
     config::{Config, Migrate, Mode},
+    domain::UserId,
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight, Server},
+    ledger::{self, Ledger, Prices},
+    limits::{self, Limits, TierOf},
     llm::{Catalog, Provider, mock::Mock},
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
@@ -38,6 +41,7 @@ pub struct Application {
     health: Arc<Health>,
     in_flight: InFlight,
     store: Arc<dyn Store>,
+    ledger: Ledger,
     background: TaskTracker,
     stop: CancellationToken,
     max_connections: usize,
@@ -67,6 +71,9 @@ pub enum Error {
     /// The master keys are of no use.
     #[error("the master key {0}")]
     MasterKeys(#[from] InvalidMasterKeys),
+    /// The ledger's spool cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
     /// The cache's URL is of no use.
     #[error(transparent)]
     Cache(#[from] cache::Error),
@@ -88,6 +95,8 @@ impl Application {
             stop.clone(),
         ));
 
+        let ledger = keep_ledger(&config, &store, &background, &stop)?;
+
         let redis = config
             .cache
             .redis_url
@@ -103,13 +112,28 @@ impl Application {
             CacheProbe(redis.clone()),
             stop.clone(),
         ));
+        let limits = Arc::new(Limits::new(
+            &config.limits,
+            config.tiers.clone(),
+            Arc::new(AllFree),
+            redis.as_ref(),
+        ));
+        let counted = Arc::new(Dependency::new(
+            "limits",
+            if redis.is_some() { "redis" } else { "memory" },
+        ));
+        background.spawn(health::watch(
+            counted.clone(),
+            LimitsProbe(limits.clone()),
+            stop.clone(),
+        ));
         let remote = redis.map(|redis| Arc::new(redis) as Arc<dyn RemoteCache>);
         let cache = Tiered::new(remote, Memory::new(config.cache.max_entries));
 
         let health = Arc::new(Health::new(
             config.profile,
             config.mode,
-            vec![database.clone(), cached],
+            vec![database.clone(), cached, counted],
         ));
         let migrate = config.database.migrate;
         background.spawn(stop.clone().run_until_cancelled_owned(watch_schema(
@@ -133,6 +157,7 @@ impl Application {
             provider: catalog.clone(),
             store: store.clone(),
             database,
+            ledger: ledger.clone(),
             cache,
             cache_ttl: config.cache.ttl,
         };
@@ -142,6 +167,7 @@ impl Application {
             analyses,
             catalog,
             authenticator,
+            limits,
             accounts,
             keys,
             tokens,
@@ -174,6 +200,7 @@ impl Application {
             health,
             in_flight,
             store,
+            ledger,
             background,
             stop,
             max_connections,
@@ -214,6 +241,7 @@ impl Application {
             );
             serving.abort();
         }
+        self.ledger.close(deadline).await;
 
         self.stop.cancel();
         self.background.close();
@@ -222,6 +250,22 @@ impl Application {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The ledger, and what goes on in it until `stop`.
+fn keep_ledger(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    background: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Ledger, Error> {
+    let prices = Prices::from(config.prices.clone());
+    let ledger = Ledger::open(&config.data_dir, &config.ledger, prices)?;
+    background.spawn(ledger.clone().sync(stop.clone()));
+    background.spawn(ledger.clone().write(store.clone(), stop.clone()));
+    let house = ledger::keep_house(store.clone(), config.ledger.retention);
+    background.spawn(stop.clone().run_until_cancelled_owned(house));
+    Ok(ledger)
 }
 
 fn providers(mode: Mode) -> Vec<Arc<dyn Provider>> {
@@ -294,5 +338,31 @@ impl Probe for CacheProbe {
             }),
             None => Ok(()),
         }
+    }
+}
+
+/// Limits hold in any state; without the Redis that is configured, by shares.
+struct LimitsProbe(Arc<Limits>);
+
+#[async_trait]
+impl Probe for LimitsProbe {
+    async fn look(&self) -> Result<(), Fault> {
+        match self.0.status() {
+            limits::Status::Shared | limits::Status::Alone => Ok(()),
+            limits::Status::Share => Err(Fault {
+                class: "local",
+                detail: "each replica enforces its share by itself".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Users have no tiers of their own yet.
+struct AllFree;
+
+#[async_trait]
+impl TierOf for AllFree {
+    async fn tier_of(&self, _: UserId) -> Result<Option<String>, store::Error> {
+        Ok(None)
     }
 }

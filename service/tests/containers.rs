@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test's helpers may fail the test"
+    clippy::print_stdout,
+    reason = "a test's helpers may fail the test, and print figures"
 )]
 
 #[path = "containers/analyses.rs"]
@@ -21,12 +22,18 @@ mod errors;
 mod harness;
 #[path = "containers/health.rs"]
 mod health;
+#[path = "containers/ledger.rs"]
+mod ledger;
+#[path = "containers/limits/mod.rs"]
+mod limits;
 #[path = "containers/openai.rs"]
 mod openai;
 #[path = "containers/outages.rs"]
 mod outages;
 #[path = "containers/program.rs"]
 mod program;
+#[path = "promise/mod.rs"]
+mod promise;
 #[path = "containers/secrets.rs"]
 mod secrets;
 #[path = "containers/shutdown.rs"]

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{self, FirstAdmin, Registration},
-    domain::{Email, Password, Role, SessionId, UserId},
+    domain::{Email, Password, Role, SessionId, TierName, UserId},
     store::{
         self, Actor, AuditEntry, CreateUser, Invite, Page, Revocation, Rotation, Session, Store, TokenHash,
         User, UserChange,
@@ -473,6 +473,7 @@ async fn new_user(
         email,
         password_hash: passwords.hash(password).await?,
         role,
+        tier: TierName::default(),
         created_at: now,
         disabled_at: None,
     })

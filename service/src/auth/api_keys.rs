@@ -127,6 +127,11 @@ impl ApiKeys {
         known.is_some_and(|known| self.revocations.has_changed(known.user, known.looked_up_at))
     }
 
+    /// Whether it was somebody's key within the last minute.
+    pub(super) async fn knows(&self, token: &OpaqueToken) -> bool {
+        matches!(self.known.get(&token.hash()).await, Some(Some(_)))
+    }
+
     async fn look_up(&self, hash: &TokenHash) -> Result<Option<Arc<Known>>, store::Error> {
         let looked_up_at = Instant::now();
         let found = self.store.api_key_by_hash(hash).await?;

@@ -66,6 +66,14 @@ impl Principal {
         }
     }
 
+    /// The API key that is used, where one is.
+    pub fn key(&self) -> Option<ApiKeyId> {
+        match self {
+            Self::Key { key, .. } => Some(*key),
+            Self::Anonymous | Self::User { .. } => None,
+        }
+    }
+
     /// Whether it may.
     pub fn require(&self, access: Access) -> Result<(), Denied> {
         match (access, self) {

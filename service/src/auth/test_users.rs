@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::Verified;
 use crate::{
-    domain::{InvalidEmail, UserId},
+    domain::{InvalidEmail, TierName, UserId},
     store::{self, Store, User},
 };
 
@@ -48,6 +48,7 @@ fn account(token: &Verified) -> Result<User, InvalidEmail> {
         // No password has this hash, nor any other: it is none.
         password_hash: SecretString::from("!"),
         role: token.role,
+        tier: TierName::default(),
         created_at: token.issued_at,
         disabled_at: None,
     })

@@ -2,7 +2,7 @@
 //! nobody tries one password on all accounts. Each replica counts for itself.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     num::NonZeroU32,
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
-use crate::domain::Email;
+use crate::domain::{ClientNetwork, Email};
 
 /// An address or account that has used all its tries gets one back in this time.
 const REFILL: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ const MOST_KEYS: usize = 100_000;
 /// Counts tries.
 pub struct Throttle {
     accounts: DefaultKeyedRateLimiter<Email>,
-    addresses: DefaultKeyedRateLimiter<IpAddr>,
+    addresses: DefaultKeyedRateLimiter<ClientNetwork>,
     tries: AtomicU32,
 }
 
@@ -57,7 +57,7 @@ impl Throttle {
     /// Counts a try that is not about an account yet.
     pub fn admit_address(&self, address: IpAddr) -> Result<(), Throttled> {
         self.forget_the_idle();
-        check(&self.addresses, &network(address))
+        check(&self.addresses, &address.into())
     }
 
     fn forget_the_idle(&self) {
@@ -87,17 +87,6 @@ fn check<K: std::hash::Hash + Eq + Clone>(
             retry_after: Duration::from_secs(wait.as_secs() + 1),
         }
     })
-}
-
-/// One customer of an IPv6 network has at least a /64 to choose addresses from.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 #[cfg(test)]
@@ -139,18 +128,5 @@ mod tests {
         }
         assert!(throttle.admit(&account("ada"), address("10.0.0.1")).is_err());
         throttle.admit(&account("ada"), address("10.0.0.2")).unwrap();
-    }
-
-    #[test]
-    fn addresses_of_one_ipv6_network_and_both_forms_of_an_ipv4_address_count_as_one() {
-        assert_eq!(
-            network(address("2001:db8:1:2:3::4")),
-            network(address("2001:db8:1:2:ffff::1"))
-        );
-        assert_ne!(
-            network(address("2001:db8:1:2::1")),
-            network(address("2001:db8:1:3::1"))
-        );
-        assert_eq!(network(address("::ffff:10.0.0.1")), address("10.0.0.1"));
     }
 }

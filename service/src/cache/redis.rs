@@ -33,6 +33,11 @@ impl Redis {
         })
     }
 
+    /// The connection, and how long to wait for an answer on it, for what else the replicas share.
+    pub(crate) fn connection(&self) -> (ConnectionManager, Duration) {
+        (self.connection.clone(), self.response_timeout)
+    }
+
     /// The manager's own timeout begins once it is connected; this one bounds what a caller waits in all cases.
     async fn bounded<T>(&self, call: impl Future<Output = Result<T, RedisError>>) -> Result<T, Error> {
         match tokio::time::timeout(self.response_timeout, call).await {

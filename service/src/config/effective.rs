@@ -103,9 +103,11 @@ fn file_values(config: &Config) -> Vec<(yaml::Path, String)> {
     for (name, tier) in &config.tiers {
         let tokens = tier.tokens_per_day.map(|tokens| tokens.to_string());
         let money = tier.money_per_day.as_ref().map(Money::to_string);
+        let per_key = tier.requests_per_minute_per_key.map(|limit| limit.to_string());
         values.extend(
             [
                 ("requestsPerMinute", tier.requests_per_minute.to_string()),
+                ("requestsPerMinutePerKey", per_key.unwrap_or_else(unlimited)),
                 ("panelsPerMinute", tier.panels_per_minute.to_string()),
                 ("tokensPerDay", tokens.unwrap_or_else(unlimited)),
                 ("moneyPerDay", money.unwrap_or_else(unlimited)),

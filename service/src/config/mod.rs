@@ -11,6 +11,8 @@ mod effective;
 mod errors;
 mod file;
 mod http;
+mod ledger;
+mod limits;
 mod panel;
 mod prices;
 mod profile;
@@ -38,6 +40,8 @@ pub use database::{Database, DatabaseTarget, Migrate};
 pub use effective::show;
 pub use errors::{Error, Errors, Kind};
 pub use http::Http;
+pub use ledger::Ledger;
+pub use limits::Limits;
 pub use panel::Panel;
 pub use prices::Price;
 pub use profile::{Mode, Profile};
@@ -69,11 +73,15 @@ pub const VARIABLES: &[&Variable] = &[
     &database::MIGRATE,
     &database::MAX_CONNECTIONS,
     &database::ACQUIRE_TIMEOUT,
+    &ledger::SPOOL_SIZE,
+    &ledger::RETENTION,
     &cache::URL,
     &cache::CONNECT_TIMEOUT,
     &cache::RESPONSE_TIMEOUT,
     &cache::TTL,
     &cache::MAX_ENTRIES,
+    &limits::REPLICAS,
+    &limits::REFUSED_PER_ADDRESS,
     &auth::ANONYMOUS,
     &auth::REGISTRATION,
     &auth::ISSUER,
@@ -111,8 +119,12 @@ pub struct Config {
     pub http: Http,
     /// Where analyses are kept.
     pub database: Database,
+    /// What was used, and for how long it is kept.
+    pub ledger: Ledger,
     /// Where answers are remembered.
     pub cache: Cache,
+    /// What bounds callers beside their tiers.
+    pub limits: Limits,
     /// Who may ask, and how they prove it.
     pub auth: Auth,
     /// What protects the secrets that the service keeps for others.
@@ -176,7 +188,9 @@ impl Config {
         let data_dir = file::read_data_dir(source);
         let http = Http::read(source);
         let database = Database::read(source, data_dir.as_deref());
+        let ledger = Ledger::read(source);
         let cache = Cache::read(source);
+        let limits = Limits::read(source);
         let auth = Auth::read(source, data_dir.as_deref());
         let secrets = Secrets::read(source);
         let file = file::read(source);
@@ -195,7 +209,9 @@ impl Config {
             data_dir: data_dir?,
             http: http?,
             database: database?,
+            ledger: ledger?,
             cache: cache?,
+            limits: limits?,
             auth: auth?,
             secrets,
             panel: file.panel,

@@ -216,7 +216,7 @@ fn tiers_and_providers_that_contradict_themselves_are_refused() {
     let file = file_with(
         "providers:\n  - {name: mock, kind: openai}\n  - {name: a, kind: openai, apiKeyVariable: A, apiKeyFile: /x}\n  \
          - {name: a, kind: google, timeout: 1ms}\n\
-         tiers:\n  free: {panelsPerMinute: 61}\n  gold: {requestsPerMinute: 5}\n  basic: {requestsPerMinute: 0}\n",
+         tiers:\n  free: {panelsPerMinute: 61, requestsPerMinutePerKey: 62}\n  gold: {requestsPerMinute: 5}\n  basic: {requestsPerMinute: 0}\n",
     );
     let errors = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap_err();
     let told: Vec<_> = errors

@@ -1,9 +1,14 @@
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    iter::Sum,
+    ops::{Add, AddAssign},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 /// An amount of money, exact to a millionth: floating point would lose what a token costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(u64);
 
 /// A text that is no amount.
@@ -15,9 +20,34 @@ impl Money {
     const SCALE: u64 = 1_000_000;
     const DECIMALS: usize = 6;
 
+    /// So many millionths.
+    pub fn from_millionths(millionths: u64) -> Self {
+        Self(millionths)
+    }
+
     /// The amount in millionths.
     pub fn millionths(self) -> u64 {
         self.0
+    }
+}
+
+impl Add for Money {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Money {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::default(), Add::add)
     }
 }
 

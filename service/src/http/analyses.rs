@@ -21,6 +21,8 @@ use crate::{
     analyses::{Analysis, Question, Update},
     auth::Principal,
     domain::{AnalysisId, Prompt},
+    ledger::NotRecorded,
+    limits::Allowance,
     panel::Event,
 };
 
@@ -72,12 +74,13 @@ impl Default for AnalysisOptions {
             (Event = "text/event-stream"),
         )),
         (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Too few models answered.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Too few models answered, or there is no room for the record.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn create(
     State(api): State<Api>,
     principal: Principal,
+    Extension(allowance): Extension<Allowance>,
     Extension(request_id): Extension<RequestId>,
     headers: HeaderMap,
     JsonBody(request): JsonBody<AnalysisRequest>,
@@ -85,11 +88,12 @@ pub(super) async fn create(
     let AnalysisRequest { prompt, options } = request;
     let question = Question {
         use_cache: options.cache,
-        ..Question::new(prompt, principal.account())
+        key: principal.key(),
+        ..Question::new(prompt, principal.account(), allowance)
     };
     if accepts_events(&headers) {
         return Ok(respond(events(
-            api.analyses.run(question),
+            api.analyses.run(question).await?,
             options.details,
             request_id,
         )));
@@ -144,6 +148,11 @@ fn events(
             index,
             "analysis.failed",
             &Problem::from(failure).to_value(request_id.as_str()),
+        ),
+        Update::NotRecorded => event(
+            index,
+            "analysis.failed",
+            &Problem::from(NotRecorded).to_value(request_id.as_str()),
         ),
     })
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     auth::{self, AccountError, TokenError, TokenPair},
-    domain::{Email, Password, Role, UserId},
+    domain::{Email, Password, Role, TierName, UserId},
     store::User,
 };
 
@@ -99,6 +99,8 @@ pub(super) struct AccountBody {
     id: UserId,
     email: Email,
     role: Role,
+    /// How much it may use.
+    tier: TierName,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     created_at: OffsetDateTime,
@@ -117,6 +119,7 @@ impl From<User> for AccountBody {
             id,
             email,
             role,
+            tier,
             created_at,
             disabled_at,
             password_hash: _,
@@ -125,6 +128,7 @@ impl From<User> for AccountBody {
             id,
             email,
             role,
+            tier,
             created_at,
             disabled_at,
         }

@@ -2,41 +2,70 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use time::OffsetDateTime;
 
-use super::{Api, Problem};
+use super::{Api, Problem, client_address::ClientAddress, limits};
 use crate::{
     auth::{Access, Denied, Principal, Unauthenticated},
-    domain::{SessionId, UserId},
+    domain::{ClientNetwork, SessionId, UserId},
+    limits::Caller,
 };
 
 /// The protection space (RFC 9110, section 11.5): the challenge that every 401 begins with.
 pub(super) const REALM: &str = "Bearer realm=\"ultra\"";
 
-/// Lets a request through whose principal has this access, and tells its handler who that is.
+/// Lets a request through whose principal has this access and is within its limits, and tells its handler who that
+/// is. Every answer from here on tells how far the limits are.
 pub(super) async fn require(
     State((api, access)): State<(Api, Access)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let principal = api
-        .authenticator
-        .authenticate(request.headers(), OffsetDateTime::now_utc())
-        .await?;
-    if let Err(denied) = principal.require(access) {
+    let ClientAddress(address) = ClientAddress::of(request.extensions(), request.headers(), &api)?;
+    let principal = authenticate(&api, request.headers(), address.into()).await?;
+    let admitted = api.limits.admit(Caller::new(&principal, address.into())).await;
+    let allowance = match admitted {
+        Ok(allowance) => allowance,
+        Err(exceeded) => {
+            let told = exceeded.told.clone();
+            return Ok(limits::tell(&told, Problem::from(exceeded).into_response()));
+        }
+    };
+    let response = match principal.require(access) {
+        Ok(()) => {
+            request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(allowance.clone());
+            next.run(request).await
+        }
         // Who brought something is nobody where that is admitted, and no less refused here for what they brought.
-        let brought = request.headers().contains_key(header::AUTHORIZATION);
-        return Err(match denied {
-            Denied::Unauthenticated if brought => Unauthenticated::Invalid("foreign").into(),
-            denied => denied.into(),
-        });
+        Err(Denied::Unauthenticated) if request.headers().contains_key(header::AUTHORIZATION) => {
+            Problem::from(Unauthenticated::Invalid("foreign")).into_response()
+        }
+        Err(denied) => Problem::from(denied).into_response(),
+    };
+    Ok(limits::tell(&allowance.told(), response))
+}
+
+/// Who makes the request. An address with too many that fail is not looked up any more, but for who is known anyway:
+/// a neighbour's guesses shut nobody out.
+async fn authenticate(api: &Api, headers: &HeaderMap, network: ClientNetwork) -> Result<Principal, Problem> {
+    let now = OffsetDateTime::now_utc();
+    if let Err(barred) = api.limits.refuse_barred(network)
+        && !api.authenticator.knows(headers, now).await
+    {
+        return Err(barred.into());
     }
-    request.extensions_mut().insert(principal);
-    Ok(next.run(request).await)
+    match api.authenticator.authenticate(headers, now).await {
+        Err(refused @ (Unauthenticated::Missing | Unauthenticated::Invalid(_))) => {
+            api.limits.count_refused(network).await?;
+            Err(refused.into())
+        }
+        result => Ok(result?),
+    }
 }
 
 // A handler sees a principal only behind `require`. On a public route this refuses everybody, which a test notices.

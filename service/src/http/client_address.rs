@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, request::Parts},
+    http::{Extensions, HeaderMap, request::Parts},
 };
 use ipnet::IpNet;
 
@@ -14,15 +14,21 @@ use super::{Api, Problem};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClientAddress(pub(super) IpAddr);
 
+impl ClientAddress {
+    pub(super) fn of(extensions: &Extensions, headers: &HeaderMap, api: &Api) -> Result<Self, Problem> {
+        let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<SocketAddr>>() else {
+            tracing::error!("the server was started without its connections' addresses");
+            return Err(Problem::internal());
+        };
+        Ok(Self(client(peer.ip(), headers, &api.trusted_proxies)))
+    }
+}
+
 impl FromRequestParts<Api> for ClientAddress {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
-            tracing::error!("the server was started without its connections' addresses");
-            return Err(Problem::internal());
-        };
-        Ok(Self(client(peer.ip(), &parts.headers, &api.trusted_proxies)))
+        Self::of(&parts.extensions, &parts.headers, api)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::limits;
 use crate::config::{Cors, Origins};
 
 /// How long a browser may remember the answer to its question.
@@ -40,6 +41,9 @@ pub(super) fn layer(cors: Option<&Cors>) -> CorsLayer {
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("x-ultra-cache"),
             HeaderName::from_static("x-ultra-analysis-id"),
+            limits::POLICY.clone(),
+            limits::STANDING.clone(),
+            limits::ALONE.clone(),
             header::RETRY_AFTER,
             header::WWW_AUTHENTICATE,
         ])

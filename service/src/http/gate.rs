@@ -42,6 +42,7 @@ impl Gate {
         for (status, description) in [
             ("401", "There is no valid credential."),
             ("403", "The credential does not reach so far."),
+            ("429", "A limit is reached; `Retry-After` says until when."),
         ] {
             responses
                 .entry(status.to_owned())

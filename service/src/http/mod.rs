@@ -13,6 +13,7 @@ mod drain;
 mod gate;
 mod health;
 mod keys;
+mod limits;
 mod models;
 mod openai;
 mod page;
@@ -21,6 +22,7 @@ mod router;
 mod security_headers;
 mod server;
 mod sse;
+mod usage;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -36,6 +38,7 @@ use crate::{
     auth::{Accounts, ApiKeys, Authenticator, Tokens},
     config::Cors,
     health::Health,
+    limits::Limits,
     llm::Catalog,
     secrets::ProviderKeys,
     store::Store,
@@ -50,6 +53,8 @@ pub struct Api {
     pub catalog: Arc<Catalog>,
     /// Who makes a request.
     pub authenticator: Arc<Authenticator>,
+    /// How often and how much everybody may ask.
+    pub limits: Arc<Limits>,
     /// Accounts and sessions.
     pub accounts: Arc<Accounts>,
     /// API keys.

@@ -13,7 +13,12 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::context::RequestId;
-use crate::{analyses, panel::Failure, store};
+use crate::{
+    analyses,
+    ledger::{Full, NotRecorded},
+    panel::Failure,
+    store,
+};
 
 const TYPE_BASE: &str = "https://ultra.dev/problems/";
 
@@ -139,10 +144,10 @@ impl Problem {
 
     /// The problem as OpenAI writes errors.
     pub fn to_openai(&self) -> Value {
-        let kind = if self.0.status.is_server_error() {
-            "server_error"
-        } else {
-            "invalid_request_error"
+        let kind = match self.0.status {
+            status if status.is_server_error() => "server_error",
+            StatusCode::TOO_MANY_REQUESTS => "requests",
+            _ => "invalid_request_error",
         };
         let code = self.0.code.replace('-', "_");
         json!({"error": {"message": self.0.detail, "type": kind, "param": self.0.param, "code": code}})
@@ -210,12 +215,33 @@ impl From<Failure> for Problem {
 impl From<analyses::Error> for Problem {
     fn from(error: analyses::Error) -> Self {
         match error {
+            analyses::Error::Exceeded(exceeded) => exceeded.into(),
             analyses::Error::TooFewModels(failure) => failure.into(),
+            analyses::Error::LedgerFull(full) => full.into(),
+            analyses::Error::NotRecorded(problem) => problem.into(),
             analyses::Error::NoResult => {
                 tracing::error!(%error, "an analysis broke off");
                 Self::internal()
             }
         }
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(_: Full) -> Self {
+        Self::unavailable(
+            "ledger-full",
+            "What is used cannot be recorded at the moment, so nothing is begun; try again later.",
+        )
+    }
+}
+
+impl From<NotRecorded> for Problem {
+    fn from(_: NotRecorded) -> Self {
+        Self::unavailable(
+            "not-recorded",
+            "What was used could not be recorded, so there is no answer; try again later.",
+        )
     }
 }
 

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Api, Problem, admin, analyses, auth, authentication, body, context, cors, docs, drain, gate::Gate,
-    health, keys, models, openai, page, problem, security_headers,
+    health, keys, models, openai, page, problem, security_headers, usage,
 };
 use crate::{auth::Access, domain::Scope};
 
@@ -23,6 +23,7 @@ use crate::{auth::Access, domain::Scope};
     info(title = "Ultra", description = "A panel of language models answers, reviews its answers, and writes one."),
     tags(
         (name = "analyses", description = "The panel."),
+        (name = "usage", description = "What was used, and what it costs."),
         (name = "models", description = "The models that can be asked."),
         (name = "openai", description = "What OpenAI's clients speak."),
         (name = "auth", description = "Accounts and sessions."),
@@ -58,7 +59,9 @@ fn inference() -> OpenApiRouter<Api> {
 
 /// What they have asked before.
 fn history() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(analyses::read))
+    OpenApiRouter::new()
+        .routes(routes!(analyses::read))
+        .routes(routes!(usage::read))
 }
 
 /// A person's own account.
@@ -79,6 +82,7 @@ fn administration() -> OpenApiRouter<Api> {
         .routes(routes!(admin::users::change, admin::users::erase))
         .routes(routes!(admin::users::invite))
         .routes(routes!(admin::audit::read))
+        .routes(routes!(admin::usage::read))
         .routes(routes!(admin::provider_keys::list))
         .routes(routes!(admin::provider_keys::put, admin::provider_keys::delete))
 }

@@ -50,8 +50,8 @@ pub trait AccountStore: Send + Sync {
         new: &SecretString,
     ) -> Result<bool, Error>;
 
-    /// Changes a user, ends all of their sessions and revokes what is remembered of them, at once or not at all. Says
-    /// which sessions ended; `None` where there is no such user.
+    /// Changes a user, ends all of their sessions where they may do something else now, and revokes what is remembered
+    /// of them, at once or not at all. Says which sessions ended; `None` where there is no such user.
     async fn change_user(
         &self,
         id: UserId,
@@ -62,7 +62,8 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<Option<Vec<SessionId>>, Error>;
 
     /// Removes a user with all that is theirs: sessions, refresh tokens, keys, invites and analyses. Their sessions
-    /// and keys are revoked. Audit entries stay. Says which sessions and keys ended; `None` where there was no such user.
+    /// and keys are revoked. Audit entries stay, and what they used, as nobody's in particular. Says which sessions and
+    /// keys ended; `None` where there was no such user.
     async fn erase_user(
         &self,
         id: UserId,

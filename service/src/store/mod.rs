@@ -1,4 +1,4 @@
-//! Where analyses, accounts and sealed secrets are kept: the ports, what they keep (`records`), the statements that
+//! Where analyses, accounts, sealed secrets and what was used are kept: the ports, what they keep (`records`), the statements that
 //! both databases share (`sql`), and one file for each database. One contract suite runs against both.
 
 mod account_store;
@@ -10,6 +10,7 @@ mod schema;
 mod secret_store;
 mod sql;
 mod sqlite;
+mod usage_store;
 
 use std::sync::Arc;
 
@@ -19,12 +20,13 @@ pub use account_store::AccountStore;
 pub use error::Error;
 pub use postgres::Postgres;
 pub use records::{
-    Actor, ApiKeyRecord, AuditEntry, CreateUser, InvalidActor, Invite, Page, Revocation, Rotation, Sealed,
-    SealedProviderKey, Session, TokenHash, User, UserChange, WrappedKey,
+    Actor, ApiKeyRecord, AuditEntry, CreateUser, DailyUsage, InvalidActor, Invite, Page, Revocation,
+    Rotation, Sealed, SealedProviderKey, Session, TokenHash, UsageRecord, User, UserChange, WrappedKey,
 };
 pub use schema::Schema;
 pub use secret_store::SecretStore;
 pub use sqlite::Sqlite;
+pub use usage_store::UsageStore;
 
 use crate::{
     analyses::Analysis,
@@ -34,7 +36,7 @@ use crate::{
 
 /// What the service needs of a database.
 #[async_trait]
-pub trait Store: AccountStore + SecretStore {
+pub trait Store: AccountStore + SecretStore + UsageStore {
     /// Which database it is, for the health report.
     fn kind(&self) -> &'static str;
 

@@ -42,7 +42,8 @@ impl Sqlite {
             .create_if_missing(true)
             // Readers do not wait for the writer, and a commit is one append.
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            // The ledger lets go of its own copy once a batch is committed, so a commit has to survive a loss of power.
+            .synchronous(SqliteSynchronous::Full)
             .busy_timeout(config.acquire_timeout);
         let pool = SqlitePoolOptions::new()
             .max_connections(config.max_connections)

@@ -39,7 +39,11 @@ async fn a_second_equal_request_is_served_from_redis_and_both_are_in_postgres() 
         .get_multiplexed_async_connection()
         .await
         .unwrap();
-    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+    let keys: Vec<String> = redis::cmd("KEYS")
+        .arg("*:analysis:*")
+        .query_async(&mut redis)
+        .await
+        .unwrap();
     assert_eq!(keys.len(), 1);
     assert!(keys[0].starts_with("ultra:v1:{anonymous}:analysis:"), "{keys:?}");
     let ttl: i64 = redis::cmd("TTL")

@@ -17,13 +17,15 @@ use ultra_service::{config::Config, startup::Application};
 
 pub(crate) const QUESTION: &str = "Should a small team run its own Postgres?";
 
+const ROOM: &str = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
+
 /// A service of its own port and data folder, built as the binary builds it.
 pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) client: Client,
     pub(crate) running: JoinHandle<std::io::Result<()>>,
     shutdown: Option<oneshot::Sender<()>>,
-    _files: (TempDir, Option<NamedTempFile>),
+    _files: (TempDir, NamedTempFile),
     _kept: Option<Box<dyn Any + Send + Sync>>,
 }
 
@@ -33,7 +35,8 @@ impl Service {
         Self::start(&[], None).await
     }
 
-    /// With these variables, and this content of the configuration file.
+    /// With these variables, and this content of the configuration file. Most tests are not about limits, and ask more
+    /// often than one user would: where they say nothing of tiers, there is room for all that they ask.
     pub(crate) async fn start(vars: &[(&str, &str)], file: Option<&str>) -> Self {
         let folder = TempDir::new().unwrap();
         let mut all = vec![
@@ -42,13 +45,18 @@ impl Service {
                 "ULTRA_DATA_DIR".to_owned(),
                 folder.path().join("data").display().to_string(),
             ),
+            (
+                "ULTRA_LIMITS_REFUSED_PER_ADDRESS".to_owned(),
+                "1000000".to_owned(),
+            ),
         ];
-        let file = file.map(|content| {
-            let mut file = NamedTempFile::new().unwrap();
-            file.write_all(content.as_bytes()).unwrap();
-            all.push(("ULTRA_CONFIG_FILE".to_owned(), file.path().display().to_string()));
-            file
-        });
+        let content = match file {
+            Some(content) if content.contains("tiers:") => content.to_owned(),
+            content => format!("{}\n{ROOM}", content.unwrap_or_default()),
+        };
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        all.push(("ULTRA_CONFIG_FILE".to_owned(), file.path().display().to_string()));
         all.extend(
             vars.iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),

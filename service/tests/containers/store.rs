@@ -22,6 +22,8 @@ mod refresh_tokens;
 mod samples;
 #[path = "store/sessions.rs"]
 mod sessions;
+#[path = "store/usage.rs"]
+mod usage;
 #[path = "store/users.rs"]
 mod users;
 
@@ -104,6 +106,14 @@ contract! {
         a_login_and_a_change_at_once_leave_no_session_from_before,
         a_session_whose_token_is_another_ones_is_not_begun,
         what_has_expired_is_forgotten_and_the_rest_stays,
+    }
+    usage {
+        what_was_used_is_summed_by_day_and_model_of_each_account,
+        a_record_that_comes_again_changes_nothing_and_those_with_it_are_kept,
+        what_an_erased_user_used_stays_in_the_sums_as_nobodys,
+        an_erasure_in_the_middle_of_batches_leaves_no_trace_in_any,
+        many_who_write_to_new_months_at_once_all_succeed,
+        what_is_older_than_wanted_is_forgotten_by_the_month,
     }
     users {
         a_user_reads_back_by_id_and_by_address,

@@ -90,6 +90,8 @@ const ALL: &[Mistakes] = &[
     of("ULTRA_DATABASE_MIGRATE", &["always"]),
     of("ULTRA_DATABASE_MAX_CONNECTIONS", &["ten"]),
     of("ULTRA_DATABASE_ACQUIRE_TIMEOUT", &["5"]),
+    of("ULTRA_LEDGER_SPOOL_SIZE", &["256MiB"]),
+    of("ULTRA_LEDGER_RETENTION", &["13 months", "400d"]),
     contradicts(
         "REDIS_URL",
         &[
@@ -105,6 +107,8 @@ const ALL: &[Mistakes] = &[
     of("ULTRA_CACHE_RESPONSE_TIMEOUT", &["fast"]),
     of("ULTRA_CACHE_TTL", &["1d"]),
     of("ULTRA_CACHE_MAX_ENTRIES", &["1k"]),
+    of("ULTRA_LIMITS_REPLICAS", &["three", "1.5"]),
+    of("ULTRA_LIMITS_REFUSED_PER_ADDRESS", &["60/min"]),
     of("ULTRA_AUTH_ANONYMOUS", &["yes", "TRUE", "0"]),
     of("ULTRA_AUTH_REGISTRATION", &["public"]),
     of("ULTRA_AUTH_ISSUER", &["my service", "ü"]),

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod provider_keys;
+pub(super) mod usage;
 pub(super) mod users;
 
 use serde::Deserialize;

@@ -1,9 +1,7 @@
 //! `/v1/chat/completions`: the panel or one model, as a whole or as it goes.
 
-use std::sync::Arc;
-
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -21,9 +19,11 @@ use super::{
 use crate::{
     analyses::{Analysis, Question},
     auth::Principal,
-    domain::{Account, ModelId, Usage},
+    domain::{ModelId, Operation, Outcome, Usage},
     http::{Api, Problem, analyses::cache_header, body::JsonBody, sse::respond},
-    llm::{self, FinishReason, Provider, Request, Role},
+    ledger::{self, Entry},
+    limits::Allowance,
+    llm::{self, FinishReason, Request, Role},
 };
 
 /// Complete a conversation.
@@ -45,11 +45,12 @@ use crate::{
 pub(crate) async fn create(
     State(api): State<Api>,
     principal: Principal,
+    Extension(allowance): Extension<Allowance>,
     JsonBody(request): JsonBody<ChatRequest>,
 ) -> Result<Response, Problem> {
     let chat = Chat::try_from(request)?;
     if chat.model == PANEL {
-        return ask_panel(&api, chat, principal.account()).await;
+        return ask_panel(&api, chat, &principal, allowance).await;
     }
     let model = api
         .catalog
@@ -57,19 +58,25 @@ pub(crate) async fn create(
         .ok_or_else(|| model_not_found(&chat.model))?
         .id
         .clone();
-    ask_model(&api, chat, model).await
+    ask_model(&api, chat, model, &principal).await
 }
 
-async fn ask_panel(api: &Api, chat: Chat, account: Account) -> Result<Response, Problem> {
+async fn ask_panel(
+    api: &Api,
+    chat: Chat,
+    principal: &Principal,
+    allowance: Allowance,
+) -> Result<Response, Problem> {
     let question = Question {
         max_answer_tokens: chat.max_tokens,
         sampling: chat.sampling,
         stop: chat.stop.clone(),
-        ..Question::new(to_prompt(&chat.messages)?, account)
+        key: principal.key(),
+        ..Question::new(to_prompt(&chat.messages)?, principal.account(), allowance)
     };
     if chat.stream {
         let chunks = Chunks::new(completion_id(), &chat);
-        return Ok(respond(panel_chunks(chunks, api.analyses.run(question))));
+        return Ok(respond(panel_chunks(chunks, api.analyses.run(question).await?)));
     }
     let analysis = api.analyses.ask(question).await?;
     let cache = cache_header(&analysis);
@@ -93,8 +100,20 @@ async fn ask_panel(api: &Api, chat: Chat, account: Account) -> Result<Response, 
         .into_response())
 }
 
-async fn ask_model(api: &Api, chat: Chat, model: ModelId) -> Result<Response, Problem> {
+async fn ask_model(
+    api: &Api,
+    chat: Chat,
+    model: ModelId,
+    principal: &Principal,
+) -> Result<Response, Problem> {
     let chunks = Chunks::new(completion_id(), &chat);
+    let begun = api.analyses.ledger.begin(ledger::Request {
+        account: principal.account(),
+        key: principal.key(),
+        operation: Operation::Chat(model.clone()),
+        analysis: None,
+    });
+    let entry = begun.await?;
     let request = Request {
         model,
         messages: chat.messages,
@@ -102,14 +121,18 @@ async fn ask_model(api: &Api, chat: Chat, model: ModelId) -> Result<Response, Pr
         sampling: chat.sampling,
         stop: chat.stop,
     };
-    let provider: Arc<dyn Provider> = api.catalog.clone();
+    let provider = entry.metering(api.catalog.clone());
     if chat.stream {
-        let deltas = provider.stream(request).await.map_err(provider_problem)?;
-        return Ok(respond(model_chunks(chunks, deltas)));
+        return match provider.stream(request).await {
+            Ok(deltas) => Ok(respond(model_chunks(chunks, deltas, entry))),
+            Err(error) => Err(failed(entry, error)),
+        };
     }
-    let answer = llm::complete(&provider, request)
-        .await
-        .map_err(provider_problem)?;
+    let answer = match llm::complete(&provider, request).await {
+        Ok(answer) => answer,
+        Err(error) => return Err(failed(entry, error)),
+    };
+    entry.finish(Outcome::Completed)?;
     Ok(Json(completion(
         completion_id(),
         chat.model,
@@ -120,8 +143,15 @@ async fn ask_model(api: &Api, chat: Chat, model: ModelId) -> Result<Response, Pr
     .into_response())
 }
 
+/// Ends a request that a provider failed.
+pub(super) fn failed(entry: Entry, error: llm::Error) -> Problem {
+    // The answer is an error, whether that is recorded or not.
+    let _ = entry.finish(Outcome::Failed);
+    provider_problem(error)
+}
+
 /// What a provider's failure is to the caller of one model.
-pub(super) fn provider_problem(error: llm::Error) -> Problem {
+fn provider_problem(error: llm::Error) -> Problem {
     tracing::warn!(%error, "a provider failed a request");
     match error {
         llm::Error::UnknownModel(model) => model_not_found(model.as_str()),

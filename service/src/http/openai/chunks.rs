@@ -6,14 +6,15 @@ use futures::{Stream, StreamExt as _};
 use time::OffsetDateTime;
 
 use super::{
-    chat_completions::provider_problem,
+    chat_completions::failed,
     request::Chat,
     wire::{ChatCompletionChunk, ChunkChoice, ChunkDelta},
 };
 use crate::{
     analyses::Update,
-    domain::Usage,
+    domain::{Outcome, Usage},
     http::Problem,
+    ledger::{Entry, NotRecorded},
     llm::{Delta, Deltas, Error, FinishReason, Role},
     panel,
 };
@@ -97,24 +98,32 @@ fn error(problem: &Problem) -> Event {
 }
 
 /// One model's answer.
-pub(super) fn model_chunks(chunks: Chunks, mut deltas: Deltas) -> impl Stream<Item = Event> + Send {
+pub(super) fn model_chunks(
+    chunks: Chunks,
+    mut deltas: Deltas,
+    entry: Entry,
+) -> impl Stream<Item = Event> + Send {
     async_stream::stream! {
         yield chunks.start();
         loop {
             match deltas.next().await {
                 Some(Ok(Delta::Text(text))) => yield chunks.text(text),
                 Some(Ok(Delta::End { finish, usage })) => {
+                    if let Err(problem) = entry.finish(Outcome::Completed) {
+                        yield error(&problem.into());
+                        return;
+                    }
                     for event in chunks.end(finish, usage) {
                         yield event;
                     }
                     return;
                 }
                 Some(Err(failure)) => {
-                    yield error(&provider_problem(failure));
+                    yield error(&failed(entry, failure));
                     return;
                 }
                 None => {
-                    yield error(&provider_problem(Error::Incomplete));
+                    yield error(&failed(entry, Error::Incomplete));
                     return;
                 }
             }
@@ -158,6 +167,10 @@ pub(super) fn panel_chunks(
                 }
                 Update::Failed(failure) => {
                     yield error(&Problem::from(failure));
+                    return;
+                }
+                Update::NotRecorded => {
+                    yield error(&Problem::from(NotRecorded));
                     return;
                 }
             }

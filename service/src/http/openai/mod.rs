@@ -9,7 +9,7 @@ mod request;
 mod wire;
 
 /// The name under which the panel is a model.
-const PANEL: &str = "ultra";
+const PANEL: &str = crate::domain::Operation::PANEL;
 
 /// What a name that no model has is answered with.
 fn model_not_found(name: &str) -> super::Problem {

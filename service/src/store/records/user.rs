@@ -1,7 +1,7 @@
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use crate::domain::{Email, Role, UserId};
+use crate::domain::{Email, Role, TierName, UserId};
 
 /// Somebody who can log in.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct User {
     pub password_hash: SecretString,
     /// What they may do.
     pub role: Role,
+    /// How much they may use.
+    pub tier: TierName,
     /// When they registered.
     pub created_at: OffsetDateTime,
     /// Since when they are locked out.
@@ -27,8 +29,20 @@ pub enum UserChange {
     Password(SecretString),
     /// What they may do.
     Role(Role),
+    /// How much they may use.
+    Tier(TierName),
     /// Shuts them out from this time on, or lets them in again.
     Disabled(Option<OffsetDateTime>),
+}
+
+impl UserChange {
+    /// Whether access tokens of before would say or allow what is not so any more.
+    pub(in crate::store) fn ends_sessions(&self) -> bool {
+        match self {
+            Self::Password(_) | Self::Role(_) | Self::Disabled(_) => true,
+            Self::Tier(_) => false,
+        }
+    }
 }
 
 /// What came of a registration.

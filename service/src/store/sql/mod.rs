@@ -14,6 +14,9 @@ mod secret_store;
 mod sessions;
 mod timestamp;
 mod transaction;
+mod usage;
+mod usage_partitions;
+mod usage_store;
 mod users;
 
 pub(super) use connection::{Database, Lease, Transaction};

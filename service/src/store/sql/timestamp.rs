@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 pub(super) struct Timestamp(pub(super) OffsetDateTime);
 
 impl Timestamp {
-    fn micros(self) -> i64 {
+    /// Microseconds since 1970.
+    pub(super) fn micros(self) -> i64 {
         i64::try_from(self.0.unix_timestamp_nanos().div_euclid(1_000)).unwrap_or(i64::MAX)
     }
 }

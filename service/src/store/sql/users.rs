@@ -7,7 +7,7 @@ use super::{
     connection::{execute, fetch_all, fetch_locked, fetch_optional},
     invites, revocations, sessions,
     timestamp::Timestamp,
-    transaction,
+    transaction, usage,
 };
 use crate::{
     domain::{Email, SessionId, UserId},
@@ -20,6 +20,7 @@ pub(super) struct UserRow {
     email: String,
     password_hash: String,
     role: String,
+    tier: String,
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
 }
@@ -33,6 +34,7 @@ impl TryFrom<UserRow> for User {
             email: row.email.parse().map_err(unreadable)?,
             password_hash: row.password_hash.into(),
             role: row.role.parse().map_err(unreadable)?,
+            tier: row.tier.parse().map_err(unreadable)?,
             created_at: row.created_at.0,
             disabled_at: row.disabled_at.map(|at| at.0),
         })
@@ -40,13 +42,13 @@ impl TryFrom<UserRow> for User {
 }
 
 pub(super) const BY_ID: &str =
-    "select id, email, password_hash, role, created_at, disabled_at from users where id = $1";
+    "select id, email, password_hash, role, tier, created_at, disabled_at from users where id = $1";
 
-const INSERT_IF_EMAIL_IS_NEW: &str = "insert into users (id, email, password_hash, role, created_at, disabled_at) \
-     values ($1, $2, $3, $4, $5, $6) on conflict (email) do nothing";
+const INSERT_IF_EMAIL_IS_NEW: &str = "insert into users (id, email, password_hash, role, tier, created_at, \
+     disabled_at) values ($1, $2, $3, $4, $5, $6, $7) on conflict (email) do nothing";
 
-const INSERT_IF_NEW: &str = "insert into users (id, email, password_hash, role, created_at, disabled_at) \
-     values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
+const INSERT_IF_NEW: &str = "insert into users (id, email, password_hash, role, tier, created_at, \
+     disabled_at) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing";
 
 pub(super) async fn create(
     database: &impl Database,
@@ -91,6 +93,7 @@ async fn insert(transaction: &mut Transaction, sql: &'static str, user: &User) -
         user.email.as_str(),
         user.password_hash.expose_secret(),
         user.role.as_str(),
+        user.tier.as_str(),
         Timestamp(user.created_at),
         user.disabled_at.map(Timestamp),
     )?;
@@ -112,7 +115,7 @@ pub(super) async fn by_email(database: &impl Database, email: &Email) -> Result<
         let row = fetch_optional!(
             lease,
             UserRow,
-            "select id, email, password_hash, role, created_at, disabled_at from users where email = $1",
+            "select id, email, password_hash, role, tier, created_at, disabled_at from users where email = $1",
             email.as_str(),
         )?;
         row.map(User::try_from).transpose()
@@ -126,7 +129,7 @@ pub(super) async fn list(database: &impl Database, page: Page<UserId>) -> Result
         let rows = fetch_all!(
             lease,
             UserRow,
-            "select id, email, password_hash, role, created_at, disabled_at from users \
+            "select id, email, password_hash, role, tier, created_at, disabled_at from users \
              where id > $1 order by id limit $2",
             page.after.map_or(Uuid::nil(), UserId::as_uuid),
             i64::from(page.limit),
@@ -169,7 +172,11 @@ pub(super) async fn change(
         if !update(&mut transaction, id, change).await? {
             return Ok(None);
         }
-        let ended = sessions::revoke_all_of(&mut transaction, id, now, revocation_expires_at).await?;
+        let ended = if change.ends_sessions() {
+            sessions::revoke_all_of(&mut transaction, id, now, revocation_expires_at).await?
+        } else {
+            Vec::new()
+        };
         revocations::add(&mut transaction, id.as_uuid(), revocation_expires_at).await?;
         audit_log::commit_if(transaction, true, audit).await?;
         Ok(Some(ended))
@@ -191,6 +198,12 @@ async fn update(transaction: &mut Transaction, id: UserId, change: &UserChange) 
             id.as_uuid(),
             role.as_str(),
         ),
+        UserChange::Tier(tier) => execute!(
+            transaction,
+            "update users set tier = $2 where id = $1",
+            id.as_uuid(),
+            tier.as_str(),
+        ),
         UserChange::Disabled(at) => execute!(
             transaction,
             "update users set disabled_at = $2 where id = $1",
@@ -211,6 +224,7 @@ pub(super) async fn erase(
 ) -> Result<Option<Vec<Uuid>>, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
+        usage::lock_against_appending(&mut transaction).await?;
         let user = fetch_locked!(
             transaction,
             (Uuid,),
@@ -231,6 +245,7 @@ pub(super) async fn erase(
             revocations::add(&mut transaction, *id, revocation_expires_at).await?;
         }
         execute!(transaction, "delete from users where id = $1", id.as_uuid())?;
+        usage::forget_whose(&mut transaction, id).await?;
         audit_log::commit_if(transaction, true, audit).await?;
         Ok(Some(ended))
     })

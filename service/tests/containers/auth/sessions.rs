@@ -24,7 +24,7 @@ async fn a_person_registers_logs_in_and_out() {
         (&me["email"], &me["role"]),
         (&json!("ada@example.com"), &json!("user"))
     );
-    assert_eq!(me.as_object().unwrap().len(), 4, "{me}");
+    assert_eq!(me.as_object().unwrap().len(), 5, "{me}");
 
     let logout = service
         .post("/api/v1/auth/logout", &json!(null))

@@ -10,6 +10,7 @@ use super::{
     Fresh,
     analyses::analysis,
     samples::{api_key, at, audit, begin, invite, session, user},
+    usage::record,
 };
 
 /// Something of everything that a user can have.
@@ -43,6 +44,8 @@ async fn settle(store: &Arc<dyn Store>, name: &str) -> (User, SessionId, ApiKeyI
         .save_analysis(&analysis, Account::User(user.id))
         .await
         .unwrap();
+    let used = record(Account::User(user.id));
+    store.append_usage(&[used]).await.unwrap();
     (user, session.id, key.id)
 }
 
@@ -74,6 +77,8 @@ pub(super) async fn an_erased_user_leaves_nothing_but_revocations_and_the_audit_
     let mut expected = before.clone();
     expected.insert("revocations".to_owned(), 2);
     expected.insert("audit_log".to_owned(), before["audit_log"] + 3);
+    // What was used has to be paid, whoever it was.
+    expected.insert("usage".to_owned(), before["usage"] + 1);
     assert_eq!(rows(&fresh).await, expected);
     // Every table is known here: what is new has to be thought of.
     assert_eq!(
@@ -87,6 +92,7 @@ pub(super) async fn an_erased_user_leaves_nothing_but_revocations_and_the_audit_
             "refresh_tokens",
             "revocations",
             "sessions",
+            "usage",
             "users"
         ]
     );

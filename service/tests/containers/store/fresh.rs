@@ -107,11 +107,11 @@ impl Fresh {
         counts[0].parse().unwrap()
     }
 
-    /// The names of the tables that hold what the service keeps.
+    /// The names of the tables that hold what the service keeps, without their partitions.
     pub(crate) async fn tables(&self) -> Vec<String> {
         let sql = if self.is_postgres() {
             "select table_name::text from information_schema.tables where table_schema = 'public' \
-             and table_name not like '\\_sqlx%' order by 1"
+             and table_name not like '\\_sqlx%' and table_name not like 'usage\\_%' order by 1"
         } else {
             "select name from sqlite_master where type = 'table' and name not like '\\_sqlx%' escape '\\' order by 1"
         };

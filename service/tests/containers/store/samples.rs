@@ -3,7 +3,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use ultra_service::{
-    domain::{ApiKeyId, Role, Scope, SessionId, UserId},
+    domain::{ApiKeyId, Role, Scope, SessionId, TierName, UserId},
     store::{Actor, ApiKeyRecord, AuditEntry, Invite, Session, Store, TokenHash, User, UserChange},
 };
 
@@ -18,6 +18,7 @@ pub(super) fn user(name: &str) -> User {
         email: format!("{name}@example.com").parse().unwrap(),
         password_hash: SecretString::from(format!("$argon2id$v=19$m=8,t=1,p=1${name}$hash")),
         role: Role::User,
+        tier: TierName::default(),
         created_at: at(0),
         disabled_at: None,
     }

@@ -19,6 +19,7 @@ fn parts(user: &User) -> impl PartialEq + Debug {
         email,
         password_hash,
         role,
+        tier,
         created_at,
         disabled_at,
     } = user;
@@ -27,6 +28,7 @@ fn parts(user: &User) -> impl PartialEq + Debug {
         email.as_str().to_owned(),
         password_hash.expose_secret().to_owned(),
         *role,
+        tier.clone(),
         *created_at,
         *disabled_at,
     )
@@ -37,6 +39,7 @@ pub(super) async fn a_user_reads_back_by_id_and_by_address(fresh: Fresh) {
     let ada = user("ada");
     let bob = User {
         role: Role::Admin,
+        tier: "premium".parse().unwrap(),
         disabled_at: Some(at(5)),
         ..user("bob")
     };
@@ -146,6 +149,7 @@ pub(super) async fn a_change_of_a_user_is_audited_and_one_of_nobody_is_not(fresh
         UserChange::Password(hash.clone()),
         UserChange::Role(Role::Admin),
         UserChange::Disabled(Some(at(7))),
+        UserChange::Tier("basic".parse().unwrap()),
     ];
     for (id, there) in [(UserId::generate(), false), (ada.id, true)] {
         for change in &changes {
@@ -154,11 +158,12 @@ pub(super) async fn a_change_of_a_user_is_audited_and_one_of_nobody_is_not(fresh
                 .await;
             assert_eq!(changed.unwrap().is_some(), there, "{change:?}");
         }
-        assert_eq!(fresh.rows("audit_log").await, if there { 3 } else { 0 });
+        assert_eq!(fresh.rows("audit_log").await, if there { 4 } else { 0 });
     }
     let changed = User {
         password_hash: hash,
         role: Role::Admin,
+        tier: "basic".parse().unwrap(),
         disabled_at: Some(at(7)),
         ..ada.clone()
     };

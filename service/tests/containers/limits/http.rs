@@ -1,0 +1,177 @@
+//! Limits as a client meets them.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::{
+    auth::people::{problem, service_with},
+    harness::{QUESTION, Service},
+};
+
+/// The tiers as they are built in.
+const AS_USERS_GET_THEM: &str = "tiers: {}";
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+async fn ask(service: &Service, prompt: &str) -> Response {
+    let request = service.post("/api/v1/analyses", &json!({"prompt": prompt}));
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_newcomer_sees_limits_that_are_far_and_a_remembered_answer_is_no_panel() {
+    let service = Service::start(&[], Some(AS_USERS_GET_THEM)).await;
+    let first = ask(&service, QUESTION).await;
+    assert_eq!(first.status(), 200);
+    assert_eq!(
+        header(&first, "ratelimit-policy"),
+        r#""requests";q=60;w=60, "panels";q=10;w=60"#
+    );
+    assert_eq!(
+        header(&first, "ratelimit"),
+        r#""requests";r=59;t=1, "panels";r=9;t=6"#
+    );
+    assert_eq!(header(&first, "x-ultra-limits"), "");
+    for _ in 0..20 {
+        let again = ask(&service, QUESTION).await;
+        assert_eq!(again.status(), 200);
+        assert_eq!(header(&again, "ratelimit-policy"), r#""requests";q=60;w=60"#);
+    }
+}
+
+#[tokio::test]
+async fn too_many_panels_are_a_429_that_says_when_to_come_back_in_json_streams_and_openais_format() {
+    let service = Service::start(&[], Some("tiers: {free: {panelsPerMinute: 2}}")).await;
+    for prompt in ["One?", "Two?"] {
+        assert_eq!(ask(&service, prompt).await.status(), 200);
+    }
+    let refused = ask(&service, "Three?").await;
+    assert_eq!(refused.status(), 429);
+    let seconds: u64 = header(&refused, "retry-after").parse().unwrap();
+    assert!((20..=30).contains(&seconds), "{seconds}");
+    assert!(
+        header(&refused, "ratelimit").contains(r#""panels";r=0;t="#),
+        "{refused:?}"
+    );
+    let body: Value = refused.json().await.unwrap();
+    assert_eq!(body["type"], "https://ultra.dev/problems/rate-limit-exceeded");
+    assert!(
+        body["detail"]
+            .as_str()
+            .unwrap()
+            .starts_with("2 panels a minute are admitted"),
+        "{body}"
+    );
+
+    let stream = service
+        .post("/api/v1/analyses", &json!({"prompt": "Three?"}))
+        .header("accept", "text/event-stream");
+    assert_eq!(problem(stream).await, (429, "rate-limit-exceeded".to_owned()));
+
+    for stream in [false, true] {
+        let chat = |model: &str| {
+            let body = json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Three?"}]});
+            service.post("/v1/chat/completions", &body).send()
+        };
+        let refused = chat("ultra").await.unwrap();
+        assert_eq!(refused.status(), 429);
+        assert!(refused.headers().contains_key("retry-after"));
+        let error: Value = refused.json().await.unwrap();
+        assert_eq!(error["error"]["code"], "rate_limit_exceeded");
+        assert_eq!(error["error"]["type"], "requests");
+        assert_eq!(
+            chat("mock/analyst").await.unwrap().status(),
+            200,
+            "a model is no panel"
+        );
+    }
+}
+
+/// Every gated route takes from the same bucket, and refuses once it is empty.
+#[tokio::test]
+async fn every_route_that_needs_a_principal_is_limited() {
+    let service = Service::start(
+        &[],
+        Some("tiers: {free: {requestsPerMinute: 1, panelsPerMinute: 1}}"),
+    )
+    .await;
+    let document: Value = service
+        .get("/openapi.json")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let first = service.get("/api/v1/models").send().await.unwrap();
+    assert_eq!(first.status(), 200);
+    let mut limited = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let public = operation["security"].as_array().unwrap().is_empty();
+            let path = path
+                .replace("{id}", "01936b2e-7c1a-7cc3-9d5b-0f3a5c1e8a42")
+                .replace("{provider}", "openai");
+            let method: reqwest::Method = method.to_uppercase().parse().unwrap();
+            let request = service
+                .client
+                .request(method.clone(), format!("{}{path}", service.url));
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status() == 429, !public, "{method} {path}");
+            assert_eq!(
+                operation["responses"]["429"].is_object(),
+                !public || path.ends_with("/login") || path.ends_with("/refresh"),
+                "{method} {path}"
+            );
+            if !public {
+                limited += 1;
+                assert!(response.headers().contains_key("retry-after"), "{method} {path}");
+                assert_eq!(
+                    header(&response, "ratelimit-policy"),
+                    r#""requests";q=1;w=60"#,
+                    "{method} {path}"
+                );
+            }
+        }
+    }
+    assert!(limited > 15, "{limited}");
+}
+
+#[tokio::test]
+async fn guesses_bar_an_address_but_not_who_is_known_there() {
+    let service = service_with(&[("ULTRA_LIMITS_REFUSED_PER_ADDRESS", "5")]).await;
+    let user = service.user("ada@example.com").await;
+    let (_, known) = service.new_key(&user.access, &json!({"name": "known"})).await;
+    let (_, unknown) = service
+        .new_key(&user.access, &json!({"name": "not seen yet"}))
+        .await;
+    assert_eq!(service.asks(&known).await, 200);
+    for guess in 0..5 {
+        assert_eq!(service.asks(&format!("uk_{guess:040}")).await, 401);
+    }
+    for guess in 5..10 {
+        let request = service
+            .get("/api/v1/models")
+            .bearer_auth(format!("uk_{guess:040}"));
+        let refused = request.send().await.unwrap();
+        assert_eq!(refused.status(), 429);
+        let seconds: u64 = header(&refused, "retry-after").parse().unwrap();
+        assert!((1..=12).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(service.asks(&known).await, 200, "a key that is known");
+    assert_eq!(
+        service.me(&user.access).await,
+        200,
+        "a token that its signature proves"
+    );
+    assert_eq!(
+        service.asks(&unknown).await,
+        429,
+        "a key that would have to be looked up"
+    );
+}

@@ -1,0 +1,5 @@
+//! How often and how much everybody may ask.
+
+mod buckets;
+mod http;
+mod script;
