@@ -1,6 +1,8 @@
 //! One analysis from request to result: a remembered answer or a panel, then its place in the store. Both APIs call
 //! this; it knows neither.
 
+mod meter;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _};
@@ -14,11 +16,12 @@ use crate::{
     config,
     domain::{Account, AnalysisId, ModelId, Prompt, Usage},
     health::Dependency,
-    limits::{Allowance, Exceeded},
+    limits::{Allowance, Refused},
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
     store::{self, Store},
 };
+use meter::Meter;
 
 /// What is asked.
 #[derive(Clone)]
@@ -108,7 +111,7 @@ pub enum Update {
 pub enum Error {
     /// The caller has reached a limit.
     #[error(transparent)]
-    Exceeded(#[from] Exceeded),
+    Refused(#[from] Refused),
     /// Too few models answered.
     #[error(transparent)]
     TooFewModels(Failure),
@@ -163,7 +166,7 @@ impl Analyses {
     pub async fn run(
         &self,
         question: Question,
-    ) -> Result<impl Stream<Item = Update> + Send + use<>, Exceeded> {
+    ) -> Result<impl Stream<Item = Update> + Send + use<>, Refused> {
         let this = self.clone();
         let mut analysis = this.blank(&question);
         let started = Instant::now();
@@ -174,9 +177,10 @@ impl Analyses {
             None
         };
         let remembered = this.remembered(key.as_ref()).await;
-        if remembered.is_none() {
-            question.allowance.panel().await?;
-        }
+        let reservation = match &remembered {
+            Some(_) => None,
+            None => Some(question.allowance.panel(|| panel::worst_case(&plan)).await?),
+        };
         Ok(async_stream::stream! {
             yield Update::Event(Event::AnalysisStarted {
                 id: analysis.id,
@@ -185,19 +189,23 @@ impl Analyses {
             });
             if let Some((remembered, tier)) = remembered {
                 analysis.take_remembered(remembered, tier);
-            } else {
+            } else if let Some(reservation) = reservation {
+                let mut meter = Meter::new(reservation, &plan);
                 let mut progress = Box::pin(panel::run(plan, Arc::clone(&this.provider)));
                 loop {
                     match progress.next().await {
                         Some(Progress::Event(event)) => {
                             log(&event, analysis.id);
+                            meter.see(&event);
                             yield Update::Event(event);
                         }
                         Some(Progress::Finished(Ok(verdict))) => {
+                            meter.settle(&verdict.calls).await;
                             analysis.take_verdict(verdict);
                             break;
                         }
                         Some(Progress::Finished(Err(failure))) => {
+                            meter.settle(&failure.calls).await;
                             yield Update::Failed(failure);
                             return;
                         }
@@ -368,6 +376,7 @@ impl Analysis {
             truncated,
             left_out,
             usage,
+            calls: _,
             stages,
         } = verdict;
         self.answer = answer;

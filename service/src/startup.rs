@@ -16,10 +16,10 @@ use crate::{
     auth::{KeyRingError, PasswordError},
     cache::{self, Memory, Redis, RemoteCache, Tiered},
     config::{Config, Migrate, Mode},
-    domain::UserId,
+    domain::{Account, UserId},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight},
-    limits::{self, Limits, TierOf},
+    limits::{self, Amount, Limits, SpentToday, TierOf},
     llm::{Catalog, Provider, mock::Mock},
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
@@ -107,7 +107,11 @@ impl Application {
         let limits = Arc::new(Limits::new(
             &config.limits,
             config.tiers.clone(),
-            Arc::new(AllFree),
+            config.prices.clone(),
+            limits::Sources {
+                tier_of: Arc::new(NoLedger),
+                spent_today: Arc::new(NoLedger),
+            },
             redis.as_ref(),
         ));
         let counted = Arc::new(Dependency::new(
@@ -330,12 +334,19 @@ impl Probe for LimitsProbe {
     }
 }
 
-/// Users have no tiers of their own yet.
-struct AllFree;
+/// Until the store keeps tiers and what was spent: everybody is in the free tier, and a new process begins a new day.
+struct NoLedger;
 
 #[async_trait]
-impl TierOf for AllFree {
+impl TierOf for NoLedger {
     async fn tier_of(&self, _: UserId) -> Result<Option<String>, store::Error> {
         Ok(None)
+    }
+}
+
+#[async_trait]
+impl SpentToday for NoLedger {
+    async fn spent(&self, _: Account, _: time::Date) -> Result<Amount, store::Error> {
+        Ok(Amount::default())
     }
 }

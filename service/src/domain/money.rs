@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 /// An amount of money, exact to a millionth: floating point would lose what a token costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(u64);
 
 /// A text that is no amount.
@@ -14,6 +14,11 @@ pub struct InvalidMoney;
 impl Money {
     const SCALE: u64 = 1_000_000;
     const DECIMALS: usize = 6;
+
+    /// So many millionths.
+    pub fn from_millionths(millionths: u64) -> Self {
+        Self(millionths)
+    }
 
     /// The amount in millionths.
     pub fn millionths(self) -> u64 {

@@ -63,7 +63,7 @@ pub(super) struct Deliberation {
     attempts: usize,
     failed_in_stage: usize,
     left_out: Vec<LeftOut>,
-    usage: Usage,
+    calls_taken: Vec<(ModelId, Usage)>,
     reports: Vec<StageReport>,
 }
 
@@ -79,7 +79,7 @@ impl Deliberation {
             attempts: 0,
             failed_in_stage: 0,
             left_out: Vec::new(),
-            usage: Usage::default(),
+            calls_taken: Vec::new(),
             reports: Vec::new(),
         };
         let messages = prompts::initial(&panel.plan.prompt);
@@ -133,7 +133,7 @@ impl Deliberation {
         let Some(pending) = self.pending.remove(&call) else {
             return Vec::new();
         };
-        self.usage += completion.usage;
+        self.calls_taken.push((pending.model.clone(), completion.usage));
         if completion.text.trim().is_empty() {
             let failed = self.leave_out(pending, Reason::Failed, "the answer is empty".to_owned());
             return self.after(failed);
@@ -194,7 +194,8 @@ impl Deliberation {
                 needed: self.plan.min_models,
                 answered,
                 left_out: std::mem::take(&mut self.left_out),
-                usage: self.usage,
+                usage: self.usage(),
+                calls: std::mem::take(&mut self.calls_taken),
             })));
             return actions;
         }
@@ -230,9 +231,10 @@ impl Deliberation {
                 let peers: Vec<_> = first
                     .iter()
                     .filter(|(other, _)| *other != member)
-                    .map(|(other, answer)| (self.plan.label_of(*other), answer.text.as_str()))
+                    .map(|(other, answer)| (self.plan.label_of(*other), self.plan.quotable(&answer.text)))
                     .collect();
-                (*member, prompts::review(&self.plan.prompt, &own.text, &peers))
+                let own = self.plan.quotable(&own.text);
+                (*member, prompts::review(&self.plan.prompt, own, &peers))
             })
             .collect();
         self.ask_members(asked)
@@ -267,12 +269,9 @@ impl Deliberation {
 
     /// Asks the synthesizer first, and after each failure the next model that still takes part.
     fn ask_synthesizer(&mut self) -> Vec<Action> {
-        let mut writers = vec![self.plan.synthesizer.clone()];
-        for answer in self.answers.values() {
-            if !writers.contains(&answer.model) {
-                writers.push(answer.model.clone());
-            }
-        }
+        let writers = self
+            .plan
+            .writers(self.answers.values().map(|answer| &answer.model));
         let Some(writer) = writers.into_iter().nth(self.attempts) else {
             return self.fall_back();
         };
@@ -280,7 +279,7 @@ impl Deliberation {
         let answers: Vec<_> = self
             .answers
             .iter()
-            .map(|(member, answer)| (self.plan.label_of(*member), answer.text.as_str()))
+            .map(|(member, answer)| (self.plan.label_of(*member), self.plan.quotable(&answer.text)))
             .collect();
         let messages = prompts::synthesis(&self.plan.prompt, &answers);
         self.call(None, writer, messages)
@@ -362,6 +361,11 @@ impl Deliberation {
         vec![Action::Emit(stage_completed), Action::Finish(Ok(verdict))]
     }
 
+    fn usage(&self) -> Usage {
+        let all = self.calls_taken.iter();
+        all.fold(Usage::default(), |sum, (_, usage)| sum + *usage)
+    }
+
     fn verdict(&mut self, answer: String, synthesizer: Option<ModelId>, truncated: bool) -> Verdict {
         Verdict {
             answer,
@@ -369,7 +373,8 @@ impl Deliberation {
             synthesizer,
             truncated,
             left_out: std::mem::take(&mut self.left_out),
-            usage: self.usage,
+            usage: self.usage(),
+            calls: std::mem::take(&mut self.calls_taken),
             stages: std::mem::take(&mut self.reports),
         }
     }

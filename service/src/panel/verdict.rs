@@ -19,6 +19,8 @@ pub struct Verdict {
     pub left_out: Vec<LeftOut>,
     /// All tokens of all stages.
     pub usage: Usage,
+    /// The same, call by call: prices differ by model.
+    pub calls: Vec<(ModelId, Usage)>,
     /// Every answer of every stage.
     pub stages: Vec<StageReport>,
 }
@@ -37,6 +39,8 @@ pub struct Failure {
     pub left_out: Vec<LeftOut>,
     /// What was used all the same.
     pub usage: Usage,
+    /// The same, call by call.
+    pub calls: Vec<(ModelId, Usage)>,
 }
 
 /// A model that failed or was late.

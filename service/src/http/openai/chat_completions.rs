@@ -23,7 +23,7 @@ use crate::{
     auth::Principal,
     domain::{Account, ModelId, Usage},
     http::{Api, Problem, analyses::cache_header, body::JsonBody, sse::respond},
-    limits::Allowance,
+    limits::{Allowance, estimated_input, metered},
     llm::{self, FinishReason, Provider, Request, Role},
 };
 
@@ -59,7 +59,7 @@ pub(crate) async fn create(
         .ok_or_else(|| model_not_found(&chat.model))?
         .id
         .clone();
-    ask_model(&api, chat, model).await
+    ask_model(&api, chat, model, &allowance).await
 }
 
 async fn ask_panel(
@@ -100,23 +100,42 @@ async fn ask_panel(
         .into_response())
 }
 
-async fn ask_model(api: &Api, chat: Chat, model: ModelId) -> Result<Response, Problem> {
+async fn ask_model(
+    api: &Api,
+    chat: Chat,
+    model: ModelId,
+    allowance: &Allowance,
+) -> Result<Response, Problem> {
     let chunks = Chunks::new(completion_id(), &chat);
+    let max_output_tokens = chat.max_tokens.unwrap_or(api.analyses.panel.max_output_tokens);
+    let worst_case = Usage {
+        input_tokens: llm::input_bound(&chat.messages),
+        output_tokens: max_output_tokens.into(),
+    };
+    let mut reservation = allowance.call(&model, worst_case).await?;
+    let read = estimated_input(&chat.messages);
     let request = Request {
-        model,
+        model: model.clone(),
         messages: chat.messages,
-        max_output_tokens: chat.max_tokens.unwrap_or(api.analyses.panel.max_output_tokens),
+        max_output_tokens,
         sampling: chat.sampling,
         stop: chat.stop,
     };
     let provider: Arc<dyn Provider> = api.catalog.clone();
     if chat.stream {
         let deltas = provider.stream(request).await.map_err(provider_problem)?;
+        let deltas = metered(deltas, reservation, model, read);
         return Ok(respond(model_chunks(chunks, deltas)));
     }
-    let answer = llm::complete(&provider, request)
-        .await
-        .map_err(provider_problem)?;
+    reservation.so_far([(&model, read)]);
+    let answer = match llm::complete(&provider, request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            reservation.so_far([]);
+            return Err(provider_problem(error));
+        }
+    };
+    reservation.settle([(&model, answer.usage)]).await;
     Ok(Json(completion(
         completion_id(),
         chat.model,
