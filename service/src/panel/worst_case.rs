@@ -175,9 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn the_default_panel_is_affordable() {
-        let plan = plan("Should a small team run its own Postgres?", &MEMBERS[..3], 2_048);
+    fn the_built_in_panel_sets_aside_what_the_documentation_says() {
+        let members = ["mock/analyst", "mock/skeptic", "mock/pragmatist"];
+        let plan = plan("Should a small team run its own Postgres?", &members, 2_048);
         let tokens: u64 = worst_case(&plan).iter().map(|(_, usage)| usage.total()).sum();
-        assert!((200_000..350_000).contains(&tokens), "{tokens}");
+        assert!((285_000..295_000).contains(&tokens), "{tokens}");
     }
 }
