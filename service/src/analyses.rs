@@ -10,12 +10,13 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::{
+    bill::Bill,
     cache::{self, Key, Tier},
     config,
     domain::{Account, AnalysisId, ApiKeyId, ModelId, Operation, Outcome, Prompt, Usage},
     health::Dependency,
-    ledger::{self, Ledger, NotRecorded},
-    limits::{Allowance, Exceeded},
+    ledger::{self, Full, Ledger, NotRecorded},
+    limits::{Allowance, Refused, Reservation},
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
     store::{self, Store},
@@ -114,13 +115,13 @@ pub enum Update {
 pub enum Error {
     /// The caller has reached a limit.
     #[error(transparent)]
-    Exceeded(#[from] Exceeded),
+    Refused(#[from] Refused),
     /// Too few models answered.
     #[error(transparent)]
     TooFewModels(Failure),
     /// There is no room for the record of another request.
     #[error(transparent)]
-    LedgerFull(#[from] ledger::Full),
+    LedgerFull(#[from] Full),
     /// There is an answer, but no record of it, so that it must not go out.
     #[error(transparent)]
     NotRecorded(#[from] NotRecorded),
@@ -186,18 +187,11 @@ impl Analyses {
             None
         };
         let remembered = this.remembered(key.as_ref()).await;
-        if remembered.is_none() {
-            question.allowance.panel().await?;
-        }
-        let entry = self
-            .ledger
-            .begin(ledger::Request {
-                account: question.account,
-                key: question.key,
-                operation: Operation::Panel,
-                analysis: Some(analysis.id),
-            })
-            .await?;
+        let reservation = match &remembered {
+            Some(_) => Reservation::nothing(),
+            None => question.allowance.panel(|| panel::worst_case(&plan)).await?,
+        };
+        let bill = this.open_bill(&question, analysis.id, reservation).await?;
         Ok(async_stream::stream! {
             yield Update::Event(Event::AnalysisStarted {
                 id: analysis.id,
@@ -205,10 +199,10 @@ impl Analyses {
                 synthesizer: plan.synthesizer.clone(),
             });
             if let Some((remembered, tier)) = remembered {
-                entry.set_cached();
+                bill.set_cached();
                 analysis.take_remembered(remembered, tier);
             } else {
-                let mut progress = Box::pin(panel::run(plan, entry.metering(Arc::clone(&this.provider))));
+                let mut progress = Box::pin(panel::run(plan, bill.metering(Arc::clone(&this.provider))));
                 loop {
                     match progress.next().await {
                         Some(Progress::Event(event)) => {
@@ -221,7 +215,7 @@ impl Analyses {
                         }
                         Some(Progress::Finished(Err(failure))) => {
                             // The answer is an error, whether that is recorded or not.
-                            let _ = entry.finish(Outcome::Failed);
+                            let _ = bill.finish(Outcome::Failed).await;
                             yield Update::Failed(failure);
                             return;
                         }
@@ -232,7 +226,7 @@ impl Analyses {
             }
             analysis.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             analysis.stored = this.save(&analysis, question.account).await;
-            yield match entry.finish(Outcome::Completed) {
+            yield match bill.finish(Outcome::Completed).await {
                 Ok(()) => Update::Completed(Box::new(analysis)),
                 Err(NotRecorded) => Update::NotRecorded,
             };
@@ -259,6 +253,21 @@ impl Analyses {
             return Err(store::Error::Timeout);
         }
         self.store.analysis(id, account).await
+    }
+
+    async fn open_bill(
+        &self,
+        question: &Question,
+        analysis: AnalysisId,
+        reservation: Reservation,
+    ) -> Result<Bill, Full> {
+        let request = ledger::Request {
+            account: question.account,
+            key: question.key,
+            operation: Operation::Panel,
+            analysis: Some(analysis),
+        };
+        Bill::open(&self.ledger, request, reservation).await
     }
 
     fn plan(&self, question: &Question) -> Plan {

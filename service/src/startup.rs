@@ -1,6 +1,7 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
 mod identity;
+mod stored;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,16 +17,17 @@ use crate::{
     auth::{KeyRingError, PasswordError},
     cache::{self, Memory, Redis, RemoteCache, Tiered},
     config::{Config, Migrate, Mode},
-    domain::UserId,
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight, Server},
-    ledger::{self, Ledger, Prices},
-    limits::{self, Limits, TierOf},
+    ledger::{self, Ledger},
+    limits::{self, Limits},
     llm::{Catalog, Provider, mock::Mock},
+    metering::Prices,
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
 };
 use identity::Identity;
+use stored::Stored;
 
 /// How long the last connections may take to close, once no request is under way.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
@@ -95,7 +97,8 @@ impl Application {
             stop.clone(),
         ));
 
-        let ledger = keep_ledger(&config, &store, &background, &stop)?;
+        let prices = Prices::from(config.prices.clone());
+        let ledger = keep_ledger(&config, prices.clone(), &store, &background, &stop)?;
 
         let redis = config
             .cache
@@ -115,7 +118,11 @@ impl Application {
         let limits = Arc::new(Limits::new(
             &config.limits,
             config.tiers.clone(),
-            Arc::new(AllFree),
+            prices,
+            limits::Sources {
+                tier_of: Arc::new(Stored(store.clone())),
+                spent_today: Arc::new(Stored(store.clone())),
+            },
             redis.as_ref(),
         ));
         let counted = Arc::new(Dependency::new(
@@ -255,11 +262,11 @@ impl Application {
 /// The ledger, and what goes on in it until `stop`.
 fn keep_ledger(
     config: &Config,
+    prices: Prices,
     store: &Arc<dyn Store>,
     background: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Ledger, Error> {
-    let prices = Prices::from(config.prices.clone());
     let ledger = Ledger::open(&config.data_dir, &config.ledger, prices)?;
     background.spawn(ledger.clone().sync(stop.clone()));
     background.spawn(ledger.clone().write(store.clone(), stop.clone()));
@@ -354,15 +361,5 @@ impl Probe for LimitsProbe {
                 detail: "each replica enforces its share by itself".to_owned(),
             }),
         }
-    }
-}
-
-/// Users have no tiers of their own yet.
-struct AllFree;
-
-#[async_trait]
-impl TierOf for AllFree {
-    async fn tier_of(&self, _: UserId) -> Result<Option<String>, store::Error> {
-        Ok(None)
     }
 }

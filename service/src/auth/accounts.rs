@@ -347,6 +347,14 @@ impl Accounts {
         self.change(user, &UserChange::Role(role), now, &audit).await
     }
 
+    /// Gives a user another tier. It says how much they may use, and no token carries it: no session ends.
+    pub async fn set_tier(&self, admin: UserId, user: UserId, tier: TierName) -> Result<(), Error> {
+        let now = OffsetDateTime::now_utc();
+        let audit = AuditEntry::new(now, Actor::User(admin), "user.tier_changed", user)
+            .with_detail(json!({"tier": tier}));
+        self.change(user, &UserChange::Tier(tier), now, &audit).await
+    }
+
     /// Shuts a user out, or lets them in again.
     pub async fn set_disabled(&self, admin: UserId, user: UserId, disabled: bool) -> Result<(), Error> {
         not_oneself(admin, user)?;
@@ -402,8 +410,10 @@ impl Accounts {
             .change_user(user, change, now, needless_after, audit)
             .await?
             .ok_or(Error::NoSuchUser)?;
-        let sessions = ended.into_iter().map(SessionId::as_uuid);
-        self.note(sessions.chain([user.as_uuid()]), now, needless_after);
+        if change.ends_sessions() {
+            let sessions = ended.into_iter().map(SessionId::as_uuid);
+            self.note(sessions.chain([user.as_uuid()]), now, needless_after);
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::Money;
+use crate::domain::{Money, Usage};
 
 /// What a model costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -17,4 +17,45 @@ pub struct Price {
     /// A million tokens of answers, as a decimal number in quotes.
     #[schemars(with = "String", example = &"10.00")]
     pub output_per_million: Money,
+}
+
+impl Price {
+    /// What a call costs, rounded up to the next millionth.
+    pub fn cost(&self, usage: Usage) -> Money {
+        let part = |tokens: u64, price: Money| u128::from(tokens) * u128::from(price.millionths());
+        let whole = part(usage.input_tokens, self.input_per_million)
+            .saturating_add(part(usage.output_tokens, self.output_per_million));
+        Money::from_millionths(u64::try_from(whole.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_call_costs_is_exact_and_rounded_up() {
+        let price = Price {
+            input_per_million: "2.50".parse().unwrap(),
+            output_per_million: "10.00".parse().unwrap(),
+        };
+        for (input_tokens, output_tokens, cost) in [
+            (0, 0, "0.00"),
+            (1, 0, "0.000003"),
+            (2, 0, "0.000005"),
+            (1_000, 100, "0.0035"),
+            (1_000_000, 1_000_000, "12.50"),
+        ] {
+            let usage = Usage {
+                input_tokens,
+                output_tokens,
+            };
+            assert_eq!(price.cost(usage).to_string(), cost);
+        }
+        let most = Usage {
+            input_tokens: u64::MAX,
+            output_tokens: u64::MAX,
+        };
+        assert_eq!(price.cost(most).millionths(), u64::MAX);
+    }
 }

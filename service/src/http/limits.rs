@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::Problem;
-use crate::limits::{Exceeded, Standing, Told};
+use crate::limits::{Exceeded, OverQuota, Refused, Standing, Told};
 
 pub(super) static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub(super) static STANDING: HeaderName = HeaderName::from_static("ratelimit");
@@ -73,11 +73,40 @@ fn insert(headers: &mut HeaderMap, name: &HeaderName, line: String) {
 
 impl From<Exceeded> for Problem {
     fn from(exceeded: Exceeded) -> Self {
-        let mut detail = exceeded.to_string();
-        detail.push('.');
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-limit-exceeded", detail)
-            .retry_after(exceeded.retry_after().as_secs())
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limit-exceeded",
+            sentence(&exceeded),
+        )
+        .retry_after(exceeded.retry_after().as_secs())
     }
+}
+
+impl From<OverQuota> for Problem {
+    fn from(over: OverQuota) -> Self {
+        let detail = sentence(&over);
+        match over.remedy.retry_after() {
+            Some(later) => Self::new(StatusCode::TOO_MANY_REQUESTS, "insufficient-quota", detail)
+                .retry_after(later.as_secs()),
+            // To wait does not help here.
+            None => Self::new(StatusCode::FORBIDDEN, "request-exceeds-quota", detail),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooOften(exceeded) => exceeded.into(),
+            Refused::TooMuch(over) => over.into(),
+        }
+    }
+}
+
+fn sentence(error: &impl std::error::Error) -> String {
+    let text = error.to_string();
+    let (first, rest) = text.split_at_checked(1).unwrap_or_default();
+    format!("{}{rest}.", first.to_uppercase())
 }
 
 #[cfg(test)]

@@ -144,9 +144,10 @@ impl Problem {
 
     /// The problem as OpenAI writes errors.
     pub fn to_openai(&self) -> Value {
-        let kind = match self.0.status {
-            status if status.is_server_error() => "server_error",
-            StatusCode::TOO_MANY_REQUESTS => "requests",
+        let kind = match (self.0.status, self.0.code) {
+            (status, _) if status.is_server_error() => "server_error",
+            (StatusCode::TOO_MANY_REQUESTS, "insufficient-quota") => "insufficient_quota",
+            (StatusCode::TOO_MANY_REQUESTS, _) => "requests",
             _ => "invalid_request_error",
         };
         let code = self.0.code.replace('-', "_");
@@ -215,7 +216,7 @@ impl From<Failure> for Problem {
 impl From<analyses::Error> for Problem {
     fn from(error: analyses::Error) -> Self {
         match error {
-            analyses::Error::Exceeded(exceeded) => exceeded.into(),
+            analyses::Error::Refused(refused) => refused.into(),
             analyses::Error::TooFewModels(failure) => failure.into(),
             analyses::Error::LedgerFull(full) => full.into(),
             analyses::Error::NotRecorded(problem) => problem.into(),

@@ -1,7 +1,7 @@
 //! What was used, by day and model.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Query, State, rejection::QueryRejection},
 };
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use super::{Api, Problem, problem::ProblemBody};
 use crate::{
     auth::Principal,
     domain::{Account, Money},
+    limits::{Allowance, Left},
     store::DailyUsage,
 };
 
@@ -136,14 +137,64 @@ impl Days {
     }
 }
 
-/// Read what one has used, by day and model.
+/// What one has used, and what is left of today's quota.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OwnUsageBody {
+    #[serde(flatten)]
+    used: UsageBody,
+    /// What may still be used today, in UTC. Requests under way count with the most that they can take.
+    quota: QuotaBody,
+}
+
+/// What is left of a day's quota.
+#[derive(Serialize, ToSchema)]
+struct QuotaBody {
+    /// Tokens; absent where they are not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<TokensLeft>,
+    /// Money; absent where it is not limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostLeft>,
+    /// When the next day begins, in seconds.
+    resets_in_seconds: u64,
+}
+
+/// Of so many tokens a day, so many are left.
+#[derive(Serialize, ToSchema)]
+struct TokensLeft {
+    limit: u64,
+    remaining: u64,
+}
+
+/// Of so much money a day, so much is left.
+#[derive(Serialize, ToSchema)]
+struct CostLeft {
+    #[schema(value_type = String, example = "1.00")]
+    limit: Money,
+    #[schema(value_type = String, example = "0.75")]
+    remaining: Money,
+}
+
+impl From<Left> for QuotaBody {
+    fn from(left: Left) -> Self {
+        Self {
+            tokens: left
+                .tokens
+                .map(|(remaining, limit)| TokensLeft { limit, remaining }),
+            cost: left.money.map(|(remaining, limit)| CostLeft { limit, remaining }),
+            resets_in_seconds: left.resets_in.as_secs(),
+        }
+    }
+}
+
+/// Read what one has used, by day and model, and what is left of today.
 #[utoipa::path(
     get,
     path = "/api/v1/usage",
     tag = "usage",
     params(Days),
     responses(
-        (status = 200, description = "What was used.", body = UsageBody),
+        (status = 200, description = "What was used.", body = OwnUsageBody),
         (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
@@ -151,10 +202,13 @@ impl Days {
 pub(super) async fn read(
     State(api): State<Api>,
     principal: Principal,
+    Extension(allowance): Extension<Allowance>,
     days: Result<Query<Days>, QueryRejection>,
-) -> Result<Json<UsageBody>, Problem> {
+) -> Result<Json<OwnUsageBody>, Problem> {
     let Query(days) = days?;
-    days.used(&api, Some(principal.account())).await.map(Json)
+    let used = days.used(&api, Some(principal.account())).await?;
+    let quota = allowance.left().await.into();
+    Ok(Json(OwnUsageBody { used, quota }))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use super::{Inner, NotRecorded, Prices, line::Begin, metered::Metered};
+use super::{Inner, NotRecorded, line::Begin};
 use crate::{
-    domain::{ModelId, Money, Outcome, Usage},
-    llm::Provider,
+    domain::Outcome,
+    metering::{Meter, Prices},
     store::UsageRecord,
 };
 
@@ -21,16 +21,10 @@ pub struct Entry {
 /// What is known of a request so far.
 pub(super) struct Open {
     pub(super) begin: Begin,
-    calls: Mutex<Vec<Call>>,
+    meter: Meter,
     cached: AtomicBool,
     /// The segment that its beginning lies in.
     segment: AtomicU64,
-}
-
-/// A model that was asked, and what that has taken so far.
-struct Call {
-    model: ModelId,
-    usage: Usage,
 }
 
 impl Entry {
@@ -42,9 +36,9 @@ impl Entry {
         }
     }
 
-    /// The same models, where each call counts for this request.
-    pub fn metering(&self, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
-        Arc::new(Metered::new(provider, Arc::clone(&self.open)))
+    /// What counts for this request.
+    pub fn meter(&self) -> &Meter {
+        self.open.meter()
     }
 
     /// Notes that the answer is a remembered one.
@@ -80,34 +74,19 @@ impl Open {
     pub(super) fn new(begin: Begin) -> Self {
         Self {
             begin,
-            calls: Mutex::default(),
+            meter: Meter::default(),
             cached: AtomicBool::new(false),
             segment: AtomicU64::new(0),
         }
     }
 
-    /// Notes that a model is being asked. The number names the call from here on.
-    pub(super) fn asked(&self, model: ModelId, usage: Usage) -> usize {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.push(Call { model, usage });
-        calls.len() - 1
-    }
-
-    /// Notes what a call has taken so far.
-    pub(super) fn took(&self, call: usize, usage: Usage) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(call) = calls.get_mut(call) {
-            call.usage = usage;
-        }
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// The record of all that is known, where it ends so.
     pub(super) fn record(&self, prices: &Prices, outcome: Outcome) -> UsageRecord {
-        let (mut usage, mut cost) = (Usage::default(), Money::default());
-        for call in &*self.calls.lock().unwrap_or_else(PoisonError::into_inner) {
-            usage += call.usage;
-            cost += prices.cost(&call.model, call.usage);
-        }
+        let (usage, cost) = self.meter.taken(prices);
         self.begin
             .end(usage, cost, outcome, self.cached.load(Ordering::Relaxed))
     }

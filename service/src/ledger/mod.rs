@@ -9,8 +9,6 @@ mod error;
 mod frame;
 mod housekeeping;
 mod line;
-mod metered;
-mod prices;
 mod segment;
 mod spool;
 mod syncer;
@@ -35,11 +33,11 @@ use uuid::Uuid;
 pub use entry::Entry;
 pub use error::{Error, Full, NotRecorded};
 pub use housekeeping::keep_house;
-pub use prices::Prices;
 
 use crate::{
     config,
     domain::{Account, AnalysisId, ApiKeyId, Operation},
+    metering::Prices,
 };
 use entry::Open;
 use line::Begin;

@@ -1,17 +1,15 @@
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
-    Limits, Standing, Subject,
+    Exceeded, Left, Limits, OverQuota, Refused, Reservation, Standing, Subject,
     buckets::Taken,
     policy::{Counted, Policy},
+    quota::Quota,
 };
 use crate::{
     auth::Principal,
     config::Tier,
-    domain::{ApiKeyId, ClientNetwork, UserId},
+    domain::{ApiKeyId, ClientNetwork, ModelId, Usage, UserId},
 };
 
 /// Who makes a request, as far as limits go.
@@ -66,38 +64,6 @@ impl From<Taken> for Told {
     }
 }
 
-/// A limit is reached.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{limit} {what} a minute are admitted; the next is possible in {} s", self.retry_after().as_secs())]
-pub struct Exceeded {
-    /// What is limited.
-    pub what: &'static str,
-    /// How many are admitted.
-    pub limit: u64,
-    /// When the next is.
-    pub next_in: Duration,
-    /// What else the caller is to know.
-    pub told: Told,
-}
-
-impl Exceeded {
-    pub(super) fn new(taken: Taken) -> Self {
-        let last = taken.standings.iter().max_by_key(|standing| standing.next_in);
-        Self {
-            what: last.map_or("requests", |standing| standing.words),
-            limit: last.map_or(0, |standing| standing.limit),
-            next_in: last.map_or(Duration::ZERO, |standing| standing.next_in),
-            told: taken.into(),
-        }
-    }
-
-    /// When to come back, in whole seconds, at least one.
-    pub fn retry_after(&self) -> Duration {
-        let whole = self.next_in.as_secs() + u64::from(self.next_in.subsec_nanos() > 0);
-        Duration::from_secs(whole.max(1))
-    }
-}
-
 /// An admitted request. What it does beyond being one is counted here.
 #[derive(Clone)]
 pub struct Allowance(Arc<Granted>);
@@ -119,19 +85,54 @@ impl Allowance {
         }))
     }
 
-    /// Counts a panel, or refuses it.
-    pub async fn panel(&self) -> Result<(), Exceeded> {
+    /// Counts a panel, and sets aside what it can take at most.
+    pub async fn panel(
+        &self,
+        worst_case: impl FnOnce() -> Vec<(ModelId, Usage)>,
+    ) -> Result<Reservation, Refused> {
         let Granted {
             limits, caller, tier, ..
         } = &*self.0;
         let policy = Policy::new(Counted::Panels, tier.panels_per_minute);
         let taken = limits.buckets.take(caller.subject, &[policy]).await;
-        self.tell(&taken);
-        if taken.admitted {
-            Ok(())
-        } else {
-            Err(Exceeded::new(taken))
+        self.tell(&taken.standings, taken.alone);
+        if !taken.admitted {
+            return Err(Exceeded::new(taken).into());
         }
+        self.reserve(worst_case).await
+    }
+
+    /// Sets aside what a call of one model can take at most.
+    pub async fn call(&self, model: &ModelId, worst_case: Usage) -> Result<Reservation, Refused> {
+        self.reserve(|| vec![(model.clone(), worst_case)]).await
+    }
+
+    async fn reserve(
+        &self,
+        worst_case: impl FnOnce() -> Vec<(ModelId, Usage)>,
+    ) -> Result<Reservation, Refused> {
+        let Granted {
+            limits, caller, tier, ..
+        } = &*self.0;
+        let quota = Quota {
+            tokens: tier.tokens_per_day,
+            money: tier.money_per_day,
+        };
+        if quota.is_none() {
+            return Ok(Reservation::nothing());
+        }
+        let needed = limits.quotas.amount(&worst_case().into_iter().collect());
+        let (set_aside, balance) = limits.quotas.reserve(caller.subject, quota, needed).await;
+        self.tell(&quota.standings(balance), balance.alone);
+        match set_aside {
+            Some(set_aside) => Ok(Reservation::of(set_aside)),
+            None => Err(OverQuota::new(quota, needed, balance).into()),
+        }
+    }
+
+    /// What is left of the caller's day.
+    pub async fn left(&self) -> Left {
+        self.0.limits.left(self.0.caller).await
     }
 
     /// What the caller is to know of the limits by now.
@@ -139,9 +140,9 @@ impl Allowance {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn tell(&self, taken: &Taken) {
+    fn tell(&self, standings: &[Standing], alone: bool) {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.alone |= taken.alone;
-        told.standings.extend(&taken.standings);
+        told.alone |= alone;
+        told.standings.extend(standings);
     }
 }

@@ -6,7 +6,9 @@ mod bucket;
 mod buckets;
 mod local;
 mod policy;
+mod quota;
 mod redis;
+mod refused;
 mod subject;
 mod tiers;
 
@@ -15,19 +17,23 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use moka::sync::Cache;
 use tokio::time::Instant;
 
-pub use allowance::{Allowance, Caller, Exceeded, Told};
+pub use allowance::{Allowance, Caller, Told};
 pub use policy::Standing;
+pub use quota::{Amount, Reservation, SpentToday};
+pub use refused::{Exceeded, OverQuota, Refused, Remedy};
 pub use subject::Subject;
 pub use tiers::TierOf;
 
 use crate::{
     cache,
     config::{self, Tier},
-    domain::{ClientNetwork, UserId},
+    domain::{ClientNetwork, Money, UserId},
+    metering::Prices,
 };
 use bucket::WINDOW;
 use buckets::Buckets;
 use policy::{Counted, Policy};
+use quota::Quotas;
 use redis::Redis;
 use tiers::Tiers;
 
@@ -48,24 +54,46 @@ pub enum Status {
 /// Everybody's limits.
 pub struct Limits {
     buckets: Buckets,
+    quotas: Arc<Quotas>,
     tiers: Tiers,
     redis: Option<Redis>,
     refused: Policy,
     barred: Cache<ClientNetwork, Instant>,
 }
 
+/// Who has which tier, and has used how much: what only the store knows.
+pub struct Sources {
+    /// Tiers of users.
+    pub tier_of: Arc<dyn TierOf>,
+    /// What accounts have used.
+    pub spent_today: Arc<dyn SpentToday>,
+}
+
+/// What is left of a day's quota; nothing where nothing is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Tokens, of how many.
+    pub tokens: Option<(u64, u64)>,
+    /// Money, of how much.
+    pub money: Option<(Money, Money)>,
+    /// When the day ends.
+    pub resets_in: Duration,
+}
+
 impl Limits {
-    /// By these tiers; together with other replicas where there is a Redis.
+    /// By these tiers and prices; together with other replicas where there is a Redis.
     pub fn new(
         config: &config::Limits,
         tiers: BTreeMap<String, Tier>,
-        tier_of: Arc<dyn TierOf>,
+        prices: Prices,
+        sources: Sources,
         redis: Option<&cache::Redis>,
     ) -> Self {
         let redis = redis.map(Redis::new);
         Self {
             buckets: Buckets::new(redis.clone(), config.replicas),
-            tiers: Tiers::new(tiers, tier_of),
+            quotas: Quotas::new(redis.clone(), sources.spent_today, prices, config.replicas),
+            tiers: Tiers::new(tiers, sources.tier_of),
             redis,
             refused: Policy::new(Counted::Refused, config.refused_per_address),
             barred: Cache::builder()
@@ -114,6 +142,28 @@ impl Limits {
         self.barred.insert(network, Instant::now() + exceeded.next_in);
         // A stranger is told nothing but when to come back.
         Err(self.exceeded_by_address(exceeded.next_in))
+    }
+
+    /// What is left of a caller's day.
+    pub async fn left(&self, caller: Caller) -> Left {
+        let tier = self.tiers.of(caller.user()).await;
+        let balance = self.quotas.look(caller.subject).await;
+        let used = balance.spent + balance.held;
+        Left {
+            tokens: tier
+                .tokens_per_day
+                .map(|most| (most.saturating_sub(used.tokens), most)),
+            money: tier.money_per_day.map(|most| {
+                let left = most.millionths().saturating_sub(used.money.millionths());
+                (Money::from_millionths(left), most)
+            }),
+            resets_in: quota::rest_of_the_day(),
+        }
+    }
+
+    /// The names of all tiers.
+    pub fn tiers(&self) -> impl Iterator<Item = &str> {
+        self.tiers.names()
     }
 
     /// From the next request on, a user's tier is the one that the store says.

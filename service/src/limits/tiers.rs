@@ -54,6 +54,10 @@ impl Tiers {
         }
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.named.keys().map(String::as_str)
+    }
+
     /// The tier of a user, or of somebody without a name.
     pub(super) async fn of(&self, user: Option<UserId>) -> Tier {
         let Some(user) = user else { return self.free };

@@ -45,6 +45,15 @@ pub struct Message {
     pub content: String,
 }
 
+/// What a provider adds to each message, at most, to mark who says it.
+const MARKS_OF_A_MESSAGE: u64 = 16;
+
+/// The most tokens that a conversation can have, in whichever vocabulary: no token is shorter than a byte.
+pub fn input_bound(messages: &[Message]) -> u64 {
+    let bound = |message: &Message| message.content.len() as u64 + MARKS_OF_A_MESSAGE;
+    messages.iter().map(bound).sum()
+}
+
 /// What a model is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {

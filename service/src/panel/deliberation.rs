@@ -230,9 +230,10 @@ impl Deliberation {
                 let peers: Vec<_> = first
                     .iter()
                     .filter(|(other, _)| *other != member)
-                    .map(|(other, answer)| (self.plan.label_of(*other), answer.text.as_str()))
+                    .map(|(other, answer)| (self.plan.label_of(*other), self.plan.quotable(&answer.text)))
                     .collect();
-                (*member, prompts::review(&self.plan.prompt, &own.text, &peers))
+                let own = self.plan.quotable(&own.text);
+                (*member, prompts::review(&self.plan.prompt, own, &peers))
             })
             .collect();
         self.ask_members(asked)
@@ -267,12 +268,9 @@ impl Deliberation {
 
     /// Asks the synthesizer first, and after each failure the next model that still takes part.
     fn ask_synthesizer(&mut self) -> Vec<Action> {
-        let mut writers = vec![self.plan.synthesizer.clone()];
-        for answer in self.answers.values() {
-            if !writers.contains(&answer.model) {
-                writers.push(answer.model.clone());
-            }
-        }
+        let writers = self
+            .plan
+            .writers(self.answers.values().map(|answer| &answer.model));
         let Some(writer) = writers.into_iter().nth(self.attempts) else {
             return self.fall_back();
         };
@@ -280,7 +278,7 @@ impl Deliberation {
         let answers: Vec<_> = self
             .answers
             .iter()
-            .map(|(member, answer)| (self.plan.label_of(*member), answer.text.as_str()))
+            .map(|(member, answer)| (self.plan.label_of(*member), self.plan.quotable(&answer.text)))
             .collect();
         let messages = prompts::synthesis(&self.plan.prompt, &answers);
         self.call(None, writer, messages)

@@ -12,6 +12,7 @@ mod prompts;
 mod runner;
 mod stage;
 mod verdict;
+mod worst_case;
 
 pub use event::Event;
 pub use plan::Plan;
@@ -19,3 +20,4 @@ pub use prompts::fingerprint as prompts_fingerprint;
 pub use runner::{Progress, run};
 pub use stage::Stage;
 pub use verdict::{Failure, LeftOut, MemberAnswer, Reason, StageReport, Verdict};
+pub use worst_case::worst_case;

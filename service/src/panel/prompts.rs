@@ -60,11 +60,22 @@ fn conversation(stage: Stage, text: String) -> Vec<Message> {
     ]
 }
 
+/// Every character that some reader takes for a line break begins a new quoted line.
+const BREAKS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// How many bytes a character takes in a quotation, at most.
+pub(super) fn quoted_bytes(character: char) -> u64 {
+    let quoted = if BREAKS.contains(&character) {
+        "\n> ".len()
+    } else {
+        character.len_utf8()
+    };
+    quoted as u64
+}
+
 fn block(name: &str, text: &str) -> String {
-    // Every character that some reader takes for a line break begins a new quoted line.
-    let breaks = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
     let text = text.replace("\r\n", "\n");
-    let lines: String = text.split(breaks).map(|line| format!("> {line}\n")).collect();
+    let lines: String = text.split(BREAKS).map(|line| format!("> {line}\n")).collect();
     format!("{name}:\n{lines}\n")
 }
 

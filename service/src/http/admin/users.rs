@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{PageQuery, next};
 use crate::{
-    domain::{Role, UserId},
+    domain::{Role, TierName, UserId},
     http::{Api, Problem, auth::AccountBody, authentication::Admin, body::JsonBody, problem::ProblemBody},
 };
 
@@ -36,6 +36,9 @@ pub(in crate::http) struct UserChange {
     role: Option<Role>,
     /// Whether the user is shut out.
     disabled: Option<bool>,
+    /// Another tier, of those that the configuration has. It holds at once on this replica, and within a minute on all.
+    #[schema(example = "premium")]
+    tier: Option<String>,
 }
 
 /// An invitation to register.
@@ -78,7 +81,19 @@ pub(in crate::http) async fn list(
     Ok(Json(Users { users, next }))
 }
 
-/// Change a user's role, shut a user out, or let one in again.
+fn tier_name(api: &Api, text: &str) -> Result<TierName, Problem> {
+    let unknown = || {
+        let names: Vec<_> = api.limits.tiers().collect();
+        let detail = format!("There is no such tier; there are {}.", names.join(", "));
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", detail.clone()).at("/tier", detail)
+    };
+    if !api.limits.tiers().any(|name| name == text) {
+        return Err(unknown());
+    }
+    text.parse().map_err(|_| unknown())
+}
+
+/// Change a user's role or tier, shut a user out, or let one in again.
 #[utoipa::path(
     patch,
     path = "/api/v1/admin/users/{id}",
@@ -95,9 +110,14 @@ pub(in crate::http) async fn change(
     State(api): State<Api>,
     Admin(admin): Admin,
     Path(id): Path<String>,
-    JsonBody(UserChange { role, disabled }): JsonBody<UserChange>,
+    JsonBody(UserChange { role, disabled, tier }): JsonBody<UserChange>,
 ) -> Result<Json<AccountBody>, Problem> {
     let user = user_id(&id)?;
+    let tier = tier.map(|tier| tier_name(&api, &tier)).transpose()?;
+    if let Some(tier) = tier {
+        api.accounts.set_tier(admin, user, tier).await?;
+        api.limits.user_changed(user).await;
+    }
     if let Some(role) = role {
         api.accounts.set_role(admin, user, role).await?;
     }

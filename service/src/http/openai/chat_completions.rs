@@ -19,9 +19,10 @@ use super::{
 use crate::{
     analyses::{Analysis, Question},
     auth::Principal,
+    bill::Bill,
     domain::{ModelId, Operation, Outcome, Usage},
     http::{Api, Problem, analyses::cache_header, body::JsonBody, sse::respond},
-    ledger::{self, Entry},
+    ledger,
     limits::Allowance,
     llm::{self, FinishReason, Request, Role},
 };
@@ -58,7 +59,7 @@ pub(crate) async fn create(
         .ok_or_else(|| model_not_found(&chat.model))?
         .id
         .clone();
-    ask_model(&api, chat, model, &principal).await
+    ask_model(&api, chat, model, &principal, &allowance).await
 }
 
 async fn ask_panel(
@@ -105,34 +106,41 @@ async fn ask_model(
     chat: Chat,
     model: ModelId,
     principal: &Principal,
+    allowance: &Allowance,
 ) -> Result<Response, Problem> {
     let chunks = Chunks::new(completion_id(), &chat);
-    let begun = api.analyses.ledger.begin(ledger::Request {
+    let max_output_tokens = chat.max_tokens.unwrap_or(api.analyses.panel.max_output_tokens);
+    let worst_case = Usage {
+        input_tokens: llm::input_bound(&chat.messages),
+        output_tokens: max_output_tokens.into(),
+    };
+    let reservation = allowance.call(&model, worst_case).await?;
+    let to_record = ledger::Request {
         account: principal.account(),
         key: principal.key(),
         operation: Operation::Chat(model.clone()),
         analysis: None,
-    });
-    let entry = begun.await?;
+    };
+    let bill = Bill::open(&api.analyses.ledger, to_record, reservation).await?;
     let request = Request {
         model,
         messages: chat.messages,
-        max_output_tokens: chat.max_tokens.unwrap_or(api.analyses.panel.max_output_tokens),
+        max_output_tokens,
         sampling: chat.sampling,
         stop: chat.stop,
     };
-    let provider = entry.metering(api.catalog.clone());
+    let provider = bill.metering(api.catalog.clone());
     if chat.stream {
         return match provider.stream(request).await {
-            Ok(deltas) => Ok(respond(model_chunks(chunks, deltas, entry))),
-            Err(error) => Err(failed(entry, error)),
+            Ok(deltas) => Ok(respond(model_chunks(chunks, deltas, bill))),
+            Err(error) => Err(failed(bill, error).await),
         };
     }
     let answer = match llm::complete(&provider, request).await {
         Ok(answer) => answer,
-        Err(error) => return Err(failed(entry, error)),
+        Err(error) => return Err(failed(bill, error).await),
     };
-    entry.finish(Outcome::Completed)?;
+    bill.finish(Outcome::Completed).await?;
     Ok(Json(completion(
         completion_id(),
         chat.model,
@@ -144,9 +152,9 @@ async fn ask_model(
 }
 
 /// Ends a request that a provider failed.
-pub(super) fn failed(entry: Entry, error: llm::Error) -> Problem {
+pub(super) async fn failed(bill: Bill, error: llm::Error) -> Problem {
     // The answer is an error, whether that is recorded or not.
-    let _ = entry.finish(Outcome::Failed);
+    let _ = bill.finish(Outcome::Failed).await;
     provider_problem(error)
 }
 

@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     analyses::Update,
+    bill::Bill,
     domain::{Outcome, Usage},
     http::Problem,
-    ledger::{Entry, NotRecorded},
+    ledger::NotRecorded,
     llm::{Delta, Deltas, Error, FinishReason, Role},
     panel,
 };
@@ -101,7 +102,7 @@ fn error(problem: &Problem) -> Event {
 pub(super) fn model_chunks(
     chunks: Chunks,
     mut deltas: Deltas,
-    entry: Entry,
+    bill: Bill,
 ) -> impl Stream<Item = Event> + Send {
     async_stream::stream! {
         yield chunks.start();
@@ -109,7 +110,7 @@ pub(super) fn model_chunks(
             match deltas.next().await {
                 Some(Ok(Delta::Text(text))) => yield chunks.text(text),
                 Some(Ok(Delta::End { finish, usage })) => {
-                    if let Err(problem) = entry.finish(Outcome::Completed) {
+                    if let Err(problem) = bill.finish(Outcome::Completed).await {
                         yield error(&problem.into());
                         return;
                     }
@@ -119,11 +120,11 @@ pub(super) fn model_chunks(
                     return;
                 }
                 Some(Err(failure)) => {
-                    yield error(&failed(entry, failure));
+                    yield error(&failed(bill, failure).await);
                     return;
                 }
                 None => {
-                    yield error(&failed(entry, Error::Incomplete));
+                    yield error(&failed(bill, Error::Incomplete).await);
                     return;
                 }
             }

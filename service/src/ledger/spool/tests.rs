@@ -183,14 +183,14 @@ fn one_process_has_the_spool_and_gives_it_away_with_what_is_under_way_cancelled(
     let path = folder.path().join("spool");
     assert!(matches!(Spool::open(&path, LIMIT), Err(Error::InUse(_))));
     let open_still = begun(&spool).unwrap();
-    let call = open_still.asked(
+    let call = open_still.meter().asked(
         "mock/analyst".parse().unwrap(),
         Usage {
             input_tokens: 3,
             output_tokens: 0,
         },
     );
-    open_still.took(
+    open_still.meter().took(
         call,
         Usage {
             input_tokens: 3,

@@ -37,7 +37,7 @@ pub enum UserChange {
 
 impl UserChange {
     /// Whether access tokens of before would say or allow what is not so any more.
-    pub(in crate::store) fn ends_sessions(&self) -> bool {
+    pub fn ends_sessions(&self) -> bool {
         match self {
             Self::Password(_) | Self::Role(_) | Self::Disabled(_) => true,
             Self::Tier(_) => false,

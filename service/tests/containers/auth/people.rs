@@ -28,6 +28,11 @@ pub(crate) async fn service() -> Service {
 
 /// The same, with further variables.
 pub(crate) async fn service_with(vars: &[(&str, &str)]) -> Service {
+    service_of(vars, None).await
+}
+
+/// The same, with this content of the configuration file.
+pub(crate) async fn service_of(vars: &[(&str, &str)], file: Option<&str>) -> Service {
     // Most tests are not about throttling, and those that wait for the admin try often.
     let defaults = [
         ("ULTRA_AUTH_REGISTRATION", "open"),
@@ -45,7 +50,7 @@ pub(crate) async fn service_with(vars: &[(&str, &str)]) -> Service {
         .chain(vars)
         .copied()
         .collect();
-    Service::start(&all, None).await
+    Service::start(&all, file).await
 }
 
 /// What a login gave.

@@ -1,90 +1,11 @@
 //! One suite for the buckets in this process and those in Redis.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use futures::future::join_all;
-use ultra_service::{
-    auth::Principal,
-    cache::Redis,
-    config::{Config, Tier},
-    domain::{ApiKeyId, Role, UserId},
-    limits::{Caller, Limits, TierOf},
-    store,
-};
+use ultra_service::{config::Tier, domain::UserId, limits::Refused};
 use ultra_testenv::Stack;
 
-struct Free;
-
-#[async_trait]
-impl TierOf for Free {
-    async fn tier_of(&self, _: UserId) -> Result<Option<String>, store::Error> {
-        Ok(Some("free".to_owned()))
-    }
-}
-
-/// So many replicas with such a tier for everybody.
-struct Replicas(Vec<Arc<Limits>>);
-
-impl Replicas {
-    fn new(redis: Option<&str>, replicas: usize, tier: Tier) -> Self {
-        let vars = redis.map(|url| ("REDIS_URL".to_owned(), url.to_owned()));
-        let config = Config::from_env(vars).unwrap();
-        let build = |_| {
-            let url = config.cache.redis_url.as_ref();
-            let redis = url.map(|url| Redis::connect_lazily(url, &config.cache).unwrap());
-            let tiers = BTreeMap::from([("free".to_owned(), tier)]);
-            Arc::new(Limits::new(&config.limits, tiers, Arc::new(Free), redis.as_ref()))
-        };
-        Self((0..replicas).map(build).collect())
-    }
-
-    async fn admits(&self, caller: Caller) -> bool {
-        self.0[0].admit(caller).await.is_ok()
-    }
-
-    /// How many of so many parallel requests are admitted, by all replicas together, and how long it took.
-    async fn admit_at_once(&self, requests: usize, caller: Caller) -> (usize, Duration) {
-        let started = Instant::now();
-        let asked = (0..requests).map(|request| self.0[request % self.0.len()].admit(caller));
-        let admitted = join_all(asked).await.into_iter().filter(Result::is_ok).count();
-        (admitted, started.elapsed())
-    }
-}
-
-fn tier(requests_per_minute: u32) -> Tier {
-    Tier {
-        requests_per_minute,
-        ..Tier::FREE
-    }
-}
-
-fn user() -> Caller {
-    key(UserId::generate())
-}
-
-fn key(user: UserId) -> Caller {
-    let principal = Principal::Key {
-        user,
-        key: ApiKeyId::generate(),
-        role: Role::User,
-        scopes: "inference".parse().unwrap(),
-    };
-    Caller::new(&principal, address(1))
-}
-
-fn anonymous(last: u8) -> Caller {
-    Caller::new(&Principal::Anonymous, address(last))
-}
-
-fn address(last: u8) -> ultra_service::domain::ClientNetwork {
-    IpAddr::from(Ipv4Addr::new(192, 0, 2, last)).into()
-}
+use super::replicas::{Replicas, address, anonymous, key, tier, user};
 
 /// As many as the limit at once, then one each time that was told.
 async fn a_bucket_admits_its_limit_and_then_one_at_a_time(redis: Option<&str>) {
@@ -147,9 +68,11 @@ async fn panels_are_counted_beside_requests(redis: Option<&str>) {
         ..tier(10)
     };
     let replicas = Replicas::new(redis, 1, tier);
-    let allowance = replicas.0[0].admit(user()).await.ok().unwrap();
-    assert!(allowance.panel().await.is_ok() && allowance.panel().await.is_ok());
-    let refused = allowance.panel().await.unwrap_err();
+    let allowance = replicas.admitted(0, user()).await;
+    assert!(allowance.panel(Vec::new).await.is_ok() && allowance.panel(Vec::new).await.is_ok());
+    let Err(Refused::TooOften(refused)) = allowance.panel(Vec::new).await else {
+        panic!("a third panel is admitted");
+    };
     assert_eq!((refused.what, refused.limit), ("panels", 2));
     let told = allowance.told().standings;
     assert_eq!((told[0].name, told[0].remaining), ("requests", 9));
@@ -169,19 +92,7 @@ async fn parallel_requests_never_exceed_the_limit(redis: Option<&str>, replicas:
 }
 
 async fn strangers_bar_their_address_and_no_other(redis: Option<&str>) {
-    let vars = [("ULTRA_LIMITS_REFUSED_PER_ADDRESS", "3")]
-        .into_iter()
-        .chain(redis.map(|url| ("REDIS_URL", url)))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let config = Config::from_env(vars).unwrap();
-    let url = config.cache.redis_url.as_ref();
-    let redis = url.map(|url| Redis::connect_lazily(url, &config.cache).unwrap());
-    let limits = Limits::new(
-        &config.limits,
-        config.tiers.clone(),
-        Arc::new(Free),
-        redis.as_ref(),
-    );
+    let limits = &Replicas::new(redis, 1, Tier::FREE).0[0];
     for _ in 0..3 {
         limits.count_refused(address(9)).await.unwrap();
         limits.refuse_barred(address(9)).unwrap();

@@ -2,4 +2,7 @@
 
 mod buckets;
 mod http;
+mod outages;
+mod quotas;
+mod replicas;
 mod script;

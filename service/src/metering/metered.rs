@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 
-use super::entry::Open;
+use super::Meter;
 use crate::{
     domain::Usage,
     llm::{Delta, Deltas, Error, ModelInfo, Provider, Request},
@@ -16,12 +16,12 @@ const BYTES_PER_TOKEN: usize = 4;
 /// is broken off, it is guessed from the text: whoever goes away before the end has been answered all the same.
 pub(super) struct Metered {
     provider: Arc<dyn Provider>,
-    open: Arc<Open>,
+    meter: Meter,
 }
 
 impl Metered {
-    pub(super) fn new(provider: Arc<dyn Provider>, open: Arc<Open>) -> Self {
-        Self { provider, open }
+    pub(super) fn new(provider: Arc<dyn Provider>, meter: Meter) -> Self {
+        Self { provider, meter }
     }
 }
 
@@ -35,17 +35,17 @@ impl Provider for Metered {
         let model = request.model.clone();
         let read = request.messages.iter().map(|message| message.content.len()).sum();
         let mut deltas = self.provider.stream(request).await?;
-        let open = Arc::clone(&self.open);
-        let call = open.asked(model, guess(read, 0));
+        let meter = self.meter.clone();
+        let call = meter.asked(model, guess(read, 0));
         let mut written = 0;
         let metered = async_stream::stream! {
             while let Some(delta) = deltas.next().await {
                 match &delta {
                     Ok(Delta::Text(text)) => {
                         written += text.len();
-                        open.took(call, guess(read, written));
+                        meter.took(call, guess(read, written));
                     }
-                    Ok(Delta::End { usage, .. }) => open.took(call, *usage),
+                    Ok(Delta::End { usage, .. }) => meter.took(call, *usage),
                     Err(_) => {}
                 }
                 yield delta;

@@ -1,0 +1,8 @@
+//! What the calls of a request take, counted in one place: the ledger records it, and the quota is charged with it.
+
+mod meter;
+mod metered;
+mod prices;
+
+pub use meter::Meter;
+pub use prices::Prices;
