@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::{
-    cache::{self, Key, Tier},
+    cache::{self, Flight, Key, Lookup, Tier},
     config,
     domain::{Account, AnalysisId, ModelId, Prompt, Usage},
     health::Dependency,
@@ -18,6 +18,9 @@ use crate::{
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
     store::{self, Store},
 };
+
+/// The part of its time that a request spends waiting for an equal one: what is left must do for a panel of its own.
+const PATIENCE: f64 = 0.5;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -157,16 +160,18 @@ impl Analyses {
         async_stream::stream! {
             let mut analysis = this.blank(&question);
             let started = Instant::now();
-            let plan = this.plan(&question);
+            let mut plan = this.plan(&question);
             yield Update::Event(Event::AnalysisStarted {
                 id: analysis.id,
                 models: plan.members.clone(),
                 synthesizer: plan.synthesizer.clone(),
             });
             let key = if question.use_cache { this.key(question.account, &plan) } else { None };
-            if let Some((remembered, tier)) = this.remembered(key.as_ref()).await {
+            let (remembered, flight) = this.look_up(key.as_ref(), plan.deadline.mul_f64(PATIENCE)).await;
+            if let Some((remembered, tier)) = remembered {
                 analysis.take_remembered(remembered, tier);
             } else {
+                plan.deadline = plan.deadline.saturating_sub(started.elapsed());
                 let mut progress = Box::pin(panel::run(plan, Arc::clone(&this.provider)));
                 loop {
                     match progress.next().await {
@@ -179,13 +184,18 @@ impl Analyses {
                             break;
                         }
                         Some(Progress::Finished(Err(failure))) => {
+                            if let Some(flight) = flight {
+                                flight.land_alone();
+                            }
                             yield Update::Failed(failure);
                             return;
                         }
                         None => return,
                     }
                 }
-                this.remember(key.as_ref(), &analysis).await;
+                if let Some(flight) = flight {
+                    this.remember(flight, &analysis).await;
+                }
             }
             analysis.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             analysis.stored = this.save(&analysis, question.account).await;
@@ -282,31 +292,37 @@ impl Analyses {
         Key::analysis(account, &request).ok()
     }
 
-    async fn remembered(&self, key: Option<&Key>) -> Option<(Remembered, Tier)> {
-        let hit = self.cache.get(key?).await?;
-        match serde_json::from_slice(&hit.value) {
-            Ok(remembered) => Some((remembered, hit.tier)),
-            Err(error) => {
-                tracing::warn!(%error, "a remembered answer cannot be read and is ignored");
-                None
-            }
+    /// A remembered answer, or one that an equal request has just worked out; else the leave to work it out.
+    async fn look_up(
+        &self,
+        key: Option<&Key>,
+        patience: Duration,
+    ) -> (Option<(Remembered, Tier)>, Option<Flight>) {
+        let Some(key) = key else { return (None, None) };
+        match self.cache.look_up(key, patience).await {
+            Lookup::Miss(flight) => (None, Some(flight)),
+            Lookup::Hit(hit) => match serde_json::from_slice(&hit.value) {
+                Ok(remembered) => (Some((remembered, hit.tier)), None),
+                Err(error) => {
+                    tracing::warn!(%error, "a remembered answer cannot be read and is ignored");
+                    (None, None)
+                }
+            },
         }
     }
 
     /// Remembers a whole answer only: a panel's bad moment should not be served for the rest of an hour.
-    async fn remember(&self, key: Option<&Key>, analysis: &Analysis) {
-        let Some(key) = key else { return };
-        if analysis.degraded || !analysis.left_out.is_empty() {
-            return;
-        }
+    async fn remember(&self, flight: Flight, analysis: &Analysis) {
         let remembered = Remembered {
             answer: analysis.answer.clone(),
             synthesizer: analysis.synthesizer.clone(),
             truncated: analysis.truncated,
             stages: analysis.stages.clone(),
         };
-        if let Ok(value) = serde_json::to_vec(&remembered) {
-            self.cache.set(key, &value, self.cache_ttl).await;
+        let whole = !analysis.degraded && analysis.left_out.is_empty();
+        match serde_json::to_vec(&remembered) {
+            Ok(value) if whole => flight.land(&value, self.cache_ttl).await,
+            _ => flight.land_alone(),
         }
     }
 

@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     analyses::Analyses,
     auth::{KeyRingError, PasswordError},
-    cache::{self, Memory, Redis, RemoteCache, Tiered},
+    cache::{self, Memory, Redis, RemoteCache, Tiered, redis::Connection},
     config::{Config, Migrate, Mode},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight},
@@ -91,19 +91,20 @@ impl Application {
             .cache
             .redis_url
             .as_ref()
-            .map(|url| Redis::connect_lazily(url, &config.cache))
+            .map(|url| Connection::new(url, &config.cache))
             .transpose()?;
-        let cached = Arc::new(Dependency::new(
-            "cache",
-            if redis.is_some() { "redis" } else { "memory" },
-        ));
+        if let Some(redis) = &redis {
+            background.spawn(redis.clone().keep(stop.clone()));
+        }
+        let remote = redis.map(|redis| Arc::new(Redis::new(redis)) as Arc<dyn RemoteCache>);
+        let kind = if remote.is_some() { "redis" } else { "memory" };
+        let cached = Arc::new(Dependency::new("cache", kind));
         background.spawn(health::watch(
             cached.clone(),
-            CacheProbe(redis.clone()),
+            CacheProbe(remote.clone()),
             stop.clone(),
         ));
-        let remote = redis.map(|redis| Arc::new(redis) as Arc<dyn RemoteCache>);
-        let cache = Tiered::new(remote, Memory::new(config.cache.max_entries));
+        let cache = Tiered::new(remote, Memory::new(config.cache.max_bytes));
 
         let health = Arc::new(Health::new(
             config.profile,
@@ -281,14 +282,14 @@ impl Probe for StoreProbe {
 }
 
 /// The cache in the process is always there.
-struct CacheProbe(Option<Redis>);
+struct CacheProbe(Option<Arc<dyn RemoteCache>>);
 
 #[async_trait]
 impl Probe for CacheProbe {
     async fn look(&self) -> Result<(), Fault> {
         match &self.0 {
-            Some(redis) => redis.ping().await.map_err(|error| Fault {
-                class: error.class,
+            Some(remote) => remote.probe().await.map_err(|error| Fault {
+                class: error.class(),
                 detail: error.to_string(),
             }),
             None => Ok(()),

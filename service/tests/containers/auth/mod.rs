@@ -5,7 +5,7 @@ mod admin;
 mod anonymous;
 mod keys;
 mod outages;
-mod people;
+pub(crate) mod people;
 mod replicas;
 mod routes;
 mod sessions;
