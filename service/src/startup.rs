@@ -1,5 +1,6 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
+mod components;
 mod identity;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -106,11 +107,15 @@ impl Application {
         ));
         let cache = Tiered::new(remote, Memory::new(config.cache.max_bytes));
 
-        let health = Arc::new(Health::new(
-            config.profile,
-            config.mode,
-            vec![database.clone(), cached],
-        ));
+        let health = Arc::new(Health::new(config.profile, config.mode));
+        health.register(Arc::new(components::Database {
+            dependency: database.clone(),
+            store: store.clone(),
+        }));
+        health.register(Arc::new(components::Cache {
+            dependency: cached,
+            cache: cache.clone(),
+        }));
         let migrate = config.database.migrate;
         background.spawn(stop.clone().run_until_cancelled_owned(watch_schema(
             store.clone(),
@@ -125,6 +130,11 @@ impl Application {
             authenticator,
             provider_keys,
         } = Identity::build(&config, &store, &background, &stop)?;
+
+        health.register(Arc::new(components::AccessTokens(tokens.clone())));
+        if let Some(keys) = &provider_keys {
+            health.register(Arc::new(components::StoredKeys(keys.clone())));
+        }
 
         let catalog = Arc::new(Catalog::new(providers(config.mode)));
         let analyses = Analyses {
@@ -277,6 +287,7 @@ impl Probe for StoreProbe {
         self.0.ping().await.map_err(|error| Fault {
             class: error.class(),
             detail: error.to_string(),
+            answers: false,
         })
     }
 }
@@ -291,6 +302,7 @@ impl Probe for CacheProbe {
             Some(remote) => remote.probe().await.map_err(|error| Fault {
                 class: error.class(),
                 detail: error.to_string(),
+                answers: error.is_refusal(),
             }),
             None => Ok(()),
         }

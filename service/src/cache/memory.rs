@@ -20,6 +20,7 @@ pub struct Memory {
 struct Entry {
     value: Vec<u8>,
     ttl: Duration,
+    until: Instant,
 }
 
 /// How much a cache in the process holds.
@@ -68,9 +69,10 @@ impl Memory {
         }
     }
 
-    /// What is remembered under the key.
-    pub async fn get(&self, key: &Key) -> Option<Vec<u8>> {
-        self.entries.get(key).await.map(|entry| entry.value)
+    /// What is remembered under the key, and for how much longer.
+    pub async fn get(&self, key: &Key) -> Option<(Vec<u8>, Duration)> {
+        let Entry { value, until, .. } = self.entries.get(key).await?;
+        Some((value, until.saturating_duration_since(Instant::now())))
     }
 
     /// Remembers the value for a while.
@@ -81,6 +83,7 @@ impl Memory {
                 Entry {
                     value: value.to_vec(),
                     ttl,
+                    until: Instant::now() + ttl,
                 },
             )
             .await;
@@ -88,16 +91,20 @@ impl Memory {
 
     /// Forgets everything. Says how many answers that was.
     pub async fn clear(&self) -> u64 {
-        let before = self.size().await.entries;
+        self.settle().await;
+        let before = self.size().entries;
         self.entries.invalidate_all();
-        self.entries.run_pending_tasks().await;
+        self.settle().await;
         before
     }
 
-    /// How much it holds.
-    pub async fn size(&self) -> MemorySize {
-        // What was counted last may be a moment old.
+    /// Counts what was put and removed a moment ago.
+    pub async fn settle(&self) {
         self.entries.run_pending_tasks().await;
+    }
+
+    /// How much it holds, or held a moment ago.
+    pub fn size(&self) -> MemorySize {
         MemorySize {
             entries: self.entries.entry_count(),
             bytes: self.entries.weighted_size(),
@@ -120,16 +127,18 @@ mod tests {
             let key = Key::analysis(Account::Anonymous, &number).unwrap();
             memory.set(&key, &vec![b'x'; 10_000], ttl).await;
         }
-        let size = memory.size().await;
+        memory.settle().await;
+        let size = memory.size();
         assert!(size.bytes <= MAX, "{size:?}");
         assert!((80..=97).contains(&size.entries), "{size:?}");
         let key = Key::analysis(Account::Anonymous, &"too large").unwrap();
         memory.set(&key, &vec![b'x'; 2_000_000], ttl).await;
-        assert!(memory.size().await.bytes <= MAX);
+        memory.settle().await;
+        assert!(memory.size().bytes <= MAX);
         assert_eq!(memory.get(&key).await, None);
 
         assert_eq!(memory.clear().await, size.entries);
-        let size = memory.size().await;
+        let size = memory.size();
         assert_eq!((size.entries, size.bytes), (0, 0));
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::{
-    Breaker, Cleared, Error, Key, Memory, MemoryStats, RemoteCache, RemoteStats, Stats, Tier,
+    Cleared, Error, Key, Memory, MemoryStats, RemoteCache, RemoteStats, Stats, Tier,
     lanes::{Lanes, Place},
     stats::{Counters, count, read},
 };
@@ -111,19 +111,25 @@ impl Tiered {
 
     /// What is remembered under the key.
     pub async fn get(&self, key: &Key) -> Option<Hit> {
+        let mut is_back = false;
         if let Some(remote) = &self.remote {
             match remote.get(key).await {
-                Ok(value) => {
-                    self.hand_back().await;
-                    return value.map(|value| Hit {
+                Ok(Some(value)) => {
+                    return Some(Hit {
                         value,
                         tier: Tier::Redis,
                     });
                 }
-                Err(error) => self.failed(&error),
+                Ok(None) if !self.stands_in.load(Ordering::Relaxed) => return None,
+                Ok(None) => is_back = true,
+                Err(_) => count(&self.counters.errors),
             }
         }
-        self.memory.get(key).await.map(|value| Hit {
+        let (value, ttl) = self.memory.get(key).await?;
+        if is_back {
+            self.set(key, &value, ttl).await;
+        }
+        Some(Hit {
             value,
             tier: Tier::Memory,
         })
@@ -134,9 +140,8 @@ impl Tiered {
         if let Some(remote) = &self.remote {
             match remote.set(key, value, ttl).await {
                 Ok(()) => return self.hand_back().await,
-                Err(error) => self.failed(&error),
+                Err(error) => self.stand_in(&error),
             }
-            self.stands_in.store(true, Ordering::Relaxed);
         }
         self.memory.set(key, value, ttl).await;
     }
@@ -151,11 +156,11 @@ impl Tiered {
         Ok(Cleared { memory, redis })
     }
 
-    /// What this replica knows by itself.
-    pub async fn stats(&self) -> Stats {
+    /// What this replica knows by itself, from memory.
+    pub fn stats(&self) -> Stats {
         Stats {
             memory: MemoryStats {
-                size: self.memory.size().await,
+                size: self.memory.size(),
                 hits: read(&self.counters.memory_hits),
             },
             redis: self.remote.as_ref().map(|remote| RemoteStats {
@@ -171,16 +176,12 @@ impl Tiered {
 
     /// The same, and what the remote cache says of itself.
     pub async fn full_stats(&self) -> Stats {
-        let mut stats = self.stats().await;
+        self.memory.settle().await;
+        let mut stats = self.stats();
         if let (Some(remote), Some(redis)) = (&self.remote, &mut stats.redis) {
             redis.size = remote.size().await.ok();
         }
         stats
-    }
-
-    /// Whether the remote cache is left alone, and why; nothing where there is none.
-    pub fn breaker(&self) -> Option<Breaker> {
-        self.remote.as_ref().map(|remote| remote.breaker())
     }
 
     fn joined(&self, hit: Hit) -> Lookup {
@@ -189,18 +190,19 @@ impl Tiered {
         Lookup::Hit(hit)
     }
 
-    fn failed(&self, error: &Error) {
+    /// The remote cache does not remember.
+    fn stand_in(&self, error: &Error) {
         count(&self.counters.errors);
-        // Who opens and closes the breaker tells of an outage; a refusal is told by nobody else.
-        if error.is_refusal() {
+        if !self.stands_in.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "the cache in the process stands in");
         }
     }
 
-    /// The remote cache works. What the process has remembered in its place would be served in the next outage,
-    /// however old it is by then, and however often the cache was cleared by other replicas.
+    /// The remote cache remembers again. What the process has remembered in its place would be served in the next
+    /// outage, however old it is by then, and however often the cache was cleared by other replicas.
     async fn hand_back(&self) {
         if self.stands_in.load(Ordering::Relaxed) && self.stands_in.swap(false, Ordering::Relaxed) {
+            tracing::info!("the cache is handed back");
             self.memory.clear().await;
         }
     }

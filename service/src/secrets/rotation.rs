@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +10,9 @@ const BATCH: u32 = 100;
 
 /// How often rows are looked for that another replica has put under its own, older key in the meantime.
 const INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long to wait where the store did not answer: its schema may still be on its way.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What a rotation did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -89,10 +92,13 @@ impl ProviderKeys {
     pub async fn keep_rotated(&self, stop: CancellationToken) {
         let mut changes = self.master_keys.subscribe();
         let mut unreadable = 0;
+        let mut told = false;
         loop {
             changes.mark_unchanged();
+            let mut pause = INTERVAL;
             match self.rotate().await {
                 Ok(rotated) => {
+                    told = false;
                     if rotated.rewrapped > 0 {
                         tracing::info!(
                             rows = rotated.rewrapped,
@@ -106,21 +112,44 @@ impl ProviderKeys {
                         );
                     }
                     unreadable = rotated.unreadable;
+                    self.look_again().await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "stored keys could not be put under the first master key yet");
+                    pause = RETRY;
+                    if !told {
+                        told = true;
+                        tracing::warn!(%error, "stored keys could not be put under the first master key yet");
+                    }
                 }
             }
             let next = async {
                 tokio::select! {
                     _ = changes.changed() => {}
-                    () = tokio::time::sleep(INTERVAL) => {}
+                    () = tokio::time::sleep(pause) => {}
                 }
             };
             if stop.run_until_cancelled(next).await.is_none() {
                 return;
             }
         }
+    }
+
+    /// Keeps for the health report what is there now.
+    async fn look_again(&self) {
+        match self.status().await {
+            Ok(status) => {
+                *self.last_seen.write().unwrap_or_else(PoisonError::into_inner) = Some(status);
+            }
+            Err(error) => tracing::debug!(%error, "stored keys could not be counted"),
+        }
+    }
+
+    /// What the last look in the background found; nothing before the first.
+    pub fn last_status(&self) -> Option<Status> {
+        self.last_seen
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Which master keys are still needed. Opens every row to say so.

@@ -34,6 +34,14 @@ impl Error {
                 "connection_refused"
             }
             Self::Unavailable(sqlx::Error::Tls(_)) => "tls",
+            Self::Unavailable(sqlx::Error::Database(error)) => match error.code().as_deref() {
+                Some(code) if code.starts_with("28") => "authentication",
+                Some(code) if code.starts_with("3D") => "no_database",
+                Some("53100") => "disk_full",
+                Some("53200") => "out_of_memory",
+                Some("53300") => "out_of_connections",
+                _ => "unreachable",
+            },
             Self::Unavailable(_) => "unreachable",
             Self::Refused(_) => "refused",
             Self::Migration(_) => "migration",
@@ -67,10 +75,12 @@ impl From<sqlx::Error> for Error {
             E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
                 true
             }
-            // Class 08 is a connection's failure, 53 a lack of resources, 57P a server that stops or starts.
-            E::Database(error) => error
-                .code()
-                .is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class))),
+            // Class 08 is a connection's failure, 28 and 3D a server that does not let us in, 53 a lack of resources,
+            // 57P a server that stops or starts.
+            E::Database(error) => error.code().is_some_and(|code| {
+                let classes = ["08", "28", "3D", "53", "57P"];
+                classes.iter().any(|class| code.starts_with(class))
+            }),
             _ => false,
         };
         if outage {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::{
-    cache::{BreakerState, RemoteSize},
+    cache::{Breaker, BreakerState, RemoteSize},
     domain::Account,
 };
 
@@ -151,14 +151,32 @@ async fn a_lost_remote_cache_is_stood_in_for_until_it_is_back_and_then_forgotten
         hit(cache.look_up(&key(), PATIENCE).await),
         Some((b"shared".to_vec(), Tier::Redis))
     );
+    let other = Key::analysis(Account::Anonymous, &"another").unwrap();
+    cache.set(&other, b"shared again", TTL).await;
     remote.lost.store(true, Ordering::SeqCst);
     assert_eq!(
         cache.get(&key()).await,
         None,
         "an answer of the outage before is served"
     );
-    let stats = cache.stats().await;
+    let stats = cache.stats();
     assert_eq!((stats.memory.hits, stats.redis.unwrap().hits), (1, 1));
+}
+
+#[tokio::test]
+async fn an_answer_of_an_outage_is_handed_on_when_it_is_asked_for_again() {
+    let remote = Arc::new(Flaky::default());
+    let cache = replica(&remote);
+    remote.lost.store(true, Ordering::SeqCst);
+    cache.set(&key(), b"answer", TTL).await;
+    remote.lost.store(false, Ordering::SeqCst);
+    for tier in [Tier::Memory, Tier::Redis] {
+        assert_eq!(cache.get(&key()).await.unwrap().tier, tier);
+    }
+    let (_, until) = remote.kept.lock().unwrap()[key().as_str()].clone();
+    assert!(until <= Instant::now() + TTL, "it is remembered for longer");
+    cache.memory.settle().await;
+    assert_eq!(cache.stats().memory.size.entries, 0);
 }
 
 #[tokio::test]
@@ -208,7 +226,7 @@ async fn of_equal_requests_on_all_replicas_one_works_and_the_others_take_its_ans
     assert!(started.elapsed() < WORK + LOOK * 2, "{:?}", started.elapsed());
     let mut joined = 0;
     for replica in replicas {
-        joined += replica.stats().await.joined;
+        joined += replica.stats().joined;
     }
     assert_eq!(joined, 11);
 }
