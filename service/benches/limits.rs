@@ -14,9 +14,10 @@ use std::{
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
+use tokio_util::sync::CancellationToken;
 use ultra_service::{
     auth::Principal,
-    cache::Redis,
+    cache::redis::Connection,
     config::{Config, Tier},
     domain::{Account, ModelId, SessionId, Usage, UserId},
     limits::{Amount, Caller, Limits, Sources, SpentToday, TierOf},
@@ -51,9 +52,10 @@ fn limits(redis: Option<&str>) -> Result<Arc<Limits>> {
     let vars = redis.map(|url| ("REDIS_URL".to_owned(), url.to_owned()));
     let config = Config::from_env(vars)?;
     let url = config.cache.redis_url.as_ref();
-    let redis = url
-        .map(|url| Redis::connect_lazily(url, &config.cache))
-        .transpose()?;
+    let redis = url.map(|url| Connection::new(url, &config.cache)).transpose()?;
+    if let Some(redis) = &redis {
+        tokio::spawn(redis.clone().keep(CancellationToken::new()));
+    }
     let tier = Tier {
         requests_per_minute: 1_000_000,
         panels_per_minute: 1_000_000,
@@ -70,7 +72,7 @@ fn limits(redis: Option<&str>) -> Result<Arc<Limits>> {
         tiers,
         Prices::default(),
         sources,
-        redis.as_ref(),
+        redis,
     )))
 }
 

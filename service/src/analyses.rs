@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     bill::Bill,
-    cache::{self, Key, Tier},
+    cache::{self, Flight, Key, Lookup, Tier},
     config,
     domain::{Account, AnalysisId, ApiKeyId, ModelId, Operation, Outcome, Prompt, Usage},
     health::Dependency,
@@ -21,6 +21,9 @@ use crate::{
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
     store::{self, Store},
 };
+
+/// The part of its time that a request spends waiting for an equal one: what is left must do for a panel of its own.
+const PATIENCE: f64 = 0.5;
 
 /// What is asked.
 #[derive(Clone)]
@@ -178,9 +181,9 @@ impl Analyses {
     /// use, it does not begin.
     pub async fn run(&self, question: Question) -> Result<impl Stream<Item = Update> + Send + use<>, Error> {
         let this = self.clone();
-        let mut analysis = this.blank(&question);
         let started = Instant::now();
-        let plan = this.plan(&question);
+        let mut analysis = this.blank(&question);
+        let mut plan = this.plan(&question);
         let key = if question.use_cache {
             this.key(question.account, &plan)
         } else {
@@ -198,10 +201,15 @@ impl Analyses {
                 models: plan.members.clone(),
                 synthesizer: plan.synthesizer.clone(),
             });
+            let (remembered, flight) = match remembered {
+                Some(remembered) => (Some(remembered), None),
+                None => this.look_up(key.as_ref(), plan.deadline.mul_f64(PATIENCE)).await,
+            };
             if let Some((remembered, tier)) = remembered {
                 bill.set_cached();
                 analysis.take_remembered(remembered, tier);
             } else {
+                plan.deadline = plan.deadline.saturating_sub(started.elapsed());
                 let mut progress = Box::pin(panel::run(plan, bill.metering(Arc::clone(&this.provider))));
                 loop {
                     match progress.next().await {
@@ -214,6 +222,9 @@ impl Analyses {
                             break;
                         }
                         Some(Progress::Finished(Err(failure))) => {
+                            if let Some(flight) = flight {
+                                flight.land_alone();
+                            }
                             // The answer is an error, whether that is recorded or not.
                             let _ = bill.finish(Outcome::Failed).await;
                             yield Update::Failed(failure);
@@ -222,7 +233,9 @@ impl Analyses {
                         None => return,
                     }
                 }
-                this.remember(key.as_ref(), &analysis).await;
+                if let Some(flight) = flight {
+                    this.remember(flight, &analysis).await;
+                }
             }
             analysis.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             analysis.stored = this.save(&analysis, question.account).await;
@@ -338,31 +351,36 @@ impl Analyses {
         Key::analysis(account, &request).ok()
     }
 
+    /// A remembered answer. Who waits for an equal request to work one out looks it up.
     async fn remembered(&self, key: Option<&Key>) -> Option<(Remembered, Tier)> {
-        let hit = self.cache.get(key?).await?;
-        match serde_json::from_slice(&hit.value) {
-            Ok(remembered) => Some((remembered, hit.tier)),
-            Err(error) => {
-                tracing::warn!(%error, "a remembered answer cannot be read and is ignored");
-                None
-            }
+        self.cache.find(key?).await.and_then(readable)
+    }
+
+    /// A remembered answer, or one that an equal request has just worked out; else the leave to work it out.
+    async fn look_up(
+        &self,
+        key: Option<&Key>,
+        patience: Duration,
+    ) -> (Option<(Remembered, Tier)>, Option<Flight>) {
+        let Some(key) = key else { return (None, None) };
+        match self.cache.look_up(key, patience).await {
+            Lookup::Miss(flight) => (None, Some(flight)),
+            Lookup::Hit(hit) => (readable(hit), None),
         }
     }
 
     /// Remembers a whole answer only: a panel's bad moment should not be served for the rest of an hour.
-    async fn remember(&self, key: Option<&Key>, analysis: &Analysis) {
-        let Some(key) = key else { return };
-        if analysis.degraded || !analysis.left_out.is_empty() {
-            return;
-        }
+    async fn remember(&self, flight: Flight, analysis: &Analysis) {
         let remembered = Remembered {
             answer: analysis.answer.clone(),
             synthesizer: analysis.synthesizer.clone(),
             truncated: analysis.truncated,
             stages: analysis.stages.clone(),
         };
-        if let Ok(value) = serde_json::to_vec(&remembered) {
-            self.cache.set(key, &value, self.cache_ttl).await;
+        let whole = !analysis.degraded && analysis.left_out.is_empty();
+        match serde_json::to_vec(&remembered) {
+            Ok(value) if whole => flight.land(&value, self.cache_ttl).await,
+            _ => flight.land_alone(),
         }
     }
 
@@ -414,6 +432,16 @@ impl Analysis {
         self.left_out = left_out;
         self.usage = usage;
         self.stages = stages;
+    }
+}
+
+fn readable(hit: cache::Hit) -> Option<(Remembered, Tier)> {
+    match serde_json::from_slice(&hit.value) {
+        Ok(remembered) => Some((remembered, hit.tier)),
+        Err(error) => {
+            tracing::warn!(%error, "a remembered answer cannot be read and is ignored");
+            None
+        }
     }
 }
 

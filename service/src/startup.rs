@@ -1,5 +1,6 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
+mod components;
 mod identity;
 mod stored;
 
@@ -15,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     analyses::Analyses,
     auth::{KeyRingError, PasswordError},
-    cache::{self, Memory, Redis, RemoteCache, Tiered},
+    cache::{self, Memory, Redis, RemoteCache, Tiered, redis::Connection},
     config::{Config, Migrate, Mode},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight, Server},
@@ -104,17 +105,11 @@ impl Application {
             .cache
             .redis_url
             .as_ref()
-            .map(|url| Redis::connect_lazily(url, &config.cache))
+            .map(|url| Connection::new(url, &config.cache))
             .transpose()?;
-        let cached = Arc::new(Dependency::new(
-            "cache",
-            if redis.is_some() { "redis" } else { "memory" },
-        ));
-        background.spawn(health::watch(
-            cached.clone(),
-            CacheProbe(redis.clone()),
-            stop.clone(),
-        ));
+        if let Some(redis) = &redis {
+            background.spawn(redis.clone().keep(stop.clone()));
+        }
         let limits = Arc::new(Limits::new(
             &config.limits,
             config.tiers.clone(),
@@ -123,25 +118,29 @@ impl Application {
                 tier_of: Arc::new(Stored(store.clone())),
                 spent_today: Arc::new(Stored(store.clone())),
             },
-            redis.as_ref(),
+            redis.clone(),
         ));
-        let counted = Arc::new(Dependency::new(
-            "limits",
-            if redis.is_some() { "redis" } else { "memory" },
-        ));
+        let remote = redis.map(|redis| Arc::new(Redis::new(redis)) as Arc<dyn RemoteCache>);
+        let kind = if remote.is_some() { "redis" } else { "memory" };
+        let cached = Arc::new(Dependency::new("cache", kind));
         background.spawn(health::watch(
-            counted.clone(),
-            LimitsProbe(limits.clone()),
+            cached.clone(),
+            CacheProbe(remote.clone()),
             stop.clone(),
         ));
-        let remote = redis.map(|redis| Arc::new(redis) as Arc<dyn RemoteCache>);
-        let cache = Tiered::new(remote, Memory::new(config.cache.max_entries));
+        let cache = Tiered::new(remote, Memory::new(config.cache.max_bytes));
 
-        let health = Arc::new(Health::new(
-            config.profile,
-            config.mode,
-            vec![database.clone(), cached, counted],
-        ));
+        let health = Arc::new(Health::new(config.profile, config.mode));
+        health.register(Arc::new(components::Database {
+            dependency: database.clone(),
+            store: store.clone(),
+        }));
+        health.register(Arc::new(components::Cache {
+            dependency: cached,
+            cache: cache.clone(),
+        }));
+        health.register(Arc::new(components::Limits(limits.clone())));
+        health.register(Arc::new(components::Ledger(ledger.clone())));
         let migrate = config.database.migrate;
         background.spawn(stop.clone().run_until_cancelled_owned(watch_schema(
             store.clone(),
@@ -156,6 +155,11 @@ impl Application {
             authenticator,
             provider_keys,
         } = Identity::build(&config, &store, &background, &stop)?;
+
+        health.register(Arc::new(components::AccessTokens(tokens.clone())));
+        if let Some(keys) = &provider_keys {
+            health.register(Arc::new(components::StoredKeys(keys.clone())));
+        }
 
         let provider_names = Arc::new(config.provider_names());
         let catalog = Arc::new(Catalog::new(providers(config.mode)));
@@ -328,38 +332,24 @@ impl Probe for StoreProbe {
         self.0.ping().await.map_err(|error| Fault {
             class: error.class(),
             detail: error.to_string(),
+            answers: false,
         })
     }
 }
 
 /// The cache in the process is always there.
-struct CacheProbe(Option<Redis>);
+struct CacheProbe(Option<Arc<dyn RemoteCache>>);
 
 #[async_trait]
 impl Probe for CacheProbe {
     async fn look(&self) -> Result<(), Fault> {
         match &self.0 {
-            Some(redis) => redis.ping().await.map_err(|error| Fault {
-                class: error.class,
+            Some(remote) => remote.probe().await.map_err(|error| Fault {
+                class: error.class(),
                 detail: error.to_string(),
+                answers: error.is_refusal(),
             }),
             None => Ok(()),
-        }
-    }
-}
-
-/// Limits hold in any state; without the Redis that is configured, by shares.
-struct LimitsProbe(Arc<Limits>);
-
-#[async_trait]
-impl Probe for LimitsProbe {
-    async fn look(&self) -> Result<(), Fault> {
-        match self.0.status() {
-            limits::Status::Shared | limits::Status::Alone => Ok(()),
-            limits::Status::Share => Err(Fault {
-                class: "local",
-                detail: "each replica enforces its share by itself".to_owned(),
-            }),
         }
     }
 }

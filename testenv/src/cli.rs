@@ -1,5 +1,6 @@
 //! `cargo testenv`: one file per subcommand.
 
+mod chaos;
 mod ci;
 mod doctor;
 mod down;
@@ -45,6 +46,8 @@ enum Command {
     Status,
     /// Prints what a part of the stack has written.
     Logs(logs::Arguments),
+    /// Disturbs a part of the stack that is up, to see what becomes of the rest.
+    Chaos(chaos::Arguments),
     /// Puts local images on the cluster's node.
     Load(load::Arguments),
     /// Says what is here, what is missing, what each missing thing costs and how to get it.
@@ -68,6 +71,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exi
         Command::Down => down::run(),
         Command::Status => status::run(),
         Command::Logs(arguments) => logs::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Provision(arguments) => provision::run(&arguments),

@@ -5,10 +5,14 @@
 
 mod container;
 mod context;
+mod front;
 mod lifetime;
 mod postgres;
+mod postgres_faults;
 mod probe;
+mod proxy;
 mod redis;
+mod redis_faults;
 mod server;
 mod servers;
 mod service;

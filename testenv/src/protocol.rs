@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::stack::{Fault, Part, Profile};
 
 /// Host and library are built apart when a stale binary lies beside the tests, so they compare this first.
-pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
 
 /// What a client asks of the host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub(crate) enum Request {
     },
     /// The template database that this connection was told to migrate is ready.
     TemplateReady,
-    /// Disturbs a part of this connection's dedicated stack.
+    /// Disturbs a part of this connection's dedicated stack, or of the one that belongs to the run.
     Fault {
         /// The part.
         part: Part,
@@ -77,6 +77,8 @@ pub(crate) struct StackRequest {
     pub(crate) service: Option<Profile>,
     /// Containers of its own rather than those of the run.
     pub(crate) dedicated: bool,
+    /// With Postgres' data on a small disk in memory; for a dedicated one.
+    pub(crate) small_disk: bool,
     /// It belongs to the run rather than to the connection, and is there once: later requests get the same.
     pub(crate) kept: bool,
 }

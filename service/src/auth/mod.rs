@@ -24,7 +24,7 @@ pub use algorithm::Algorithm;
 pub use api_keys::{ApiKeys, NewKey, NewKeyError};
 pub use authenticator::{Authenticator, Unauthenticated};
 pub use jwks::{Jwk, Jwks};
-pub use key_ring::{KeyFault, KeyRing, KeyRingError, LiveKeyRing, PublicKey, Rules};
+pub use key_ring::{KeyFault, KeyRing, KeyRingError, KeyStatus, LiveKeyRing, PublicKey, Rules};
 pub use opaque_token::{Kind as OpaqueTokenKind, OpaqueToken};
 pub use passwords::{Error as PasswordError, Passwords};
 pub use principal::{Access, Denied, Principal};

@@ -11,6 +11,9 @@ use crate::domain::Account;
 pub struct Key(String);
 
 impl Key {
+    /// What matches all keys and claims, and no key of anybody else in the same database.
+    pub const PATTERN: &str = "ultra:v1:{*}:analysis:*";
+
     /// The key of an account's analysis: a hash of everything that decides about its answer, and of nothing else. What
     /// one account was told, no other is.
     pub fn analysis(account: Account, canonical_request: &impl Serialize) -> Result<Self, serde_json::Error> {
@@ -24,6 +27,11 @@ impl Key {
     /// The key as Redis has it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where it says which replica is working the answer out.
+    pub fn claim(&self) -> String {
+        format!("{}:claim", self.0)
     }
 }
 

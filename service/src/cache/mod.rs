@@ -1,9 +1,12 @@
 //! Where answers are remembered: Redis for all replicas, a bounded cache in the process where there is none or while
-//! it is lost. A cache never fails a request.
+//! it is lost. A cache never fails a request, and of equal requests at the same time one does the work.
 
+mod error;
 mod key;
+mod lanes;
 mod memory;
-mod redis;
+pub mod redis;
+mod stats;
 mod tiered;
 
 use std::{fmt, str::FromStr, time::Duration};
@@ -12,10 +15,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::redis::Redis;
+pub use self::redis::{Breaker, BreakerState, Redis};
+pub use error::Error;
 pub use key::Key;
-pub use memory::Memory;
-pub use tiered::{Hit, Tiered};
+pub use memory::{Memory, MemorySize};
+pub use stats::{Cleared, MemoryStats, RemoteStats, Stats};
+pub use tiered::{Flight, Hit, Lookup, Tiered};
 
 /// Which cache had an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -60,17 +65,16 @@ impl FromStr for Tier {
     }
 }
 
-/// Why a remote cache did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[error("the cache is unavailable ({class}): {source}")]
-pub struct Error {
-    /// A short, stable word for what went wrong, for the health report.
-    pub class: &'static str,
-    #[source]
-    source: ::redis::RedisError,
+/// How much a remote cache holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RemoteSize {
+    /// All keys of its logical database, those of others too.
+    pub keys: u64,
+    /// The memory that the whole server uses.
+    pub used_memory_bytes: u64,
 }
 
-/// A cache that can be out of reach.
+/// A cache that can be out of reach, and that all replicas share.
 #[async_trait]
 pub trait RemoteCache: Send + Sync {
     /// What is remembered under the key.
@@ -79,6 +83,24 @@ pub trait RemoteCache: Send + Sync {
     /// Remembers the value for a while.
     async fn set(&self, key: &Key, value: &[u8], ttl: Duration) -> Result<(), Error>;
 
-    /// Whether it answers.
-    async fn ping(&self) -> Result<(), Error>;
+    /// Says that this owner is working the value out. False: somebody else is.
+    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<bool, Error>;
+
+    /// Says it for longer.
+    async fn prolong(&self, key: &Key, owner: &str, ttl: Duration) -> Result<(), Error>;
+
+    /// Takes it back.
+    async fn release(&self, key: &Key, owner: &str) -> Result<(), Error>;
+
+    /// Forgets everything. Says how many keys that were.
+    async fn clear(&self) -> Result<u64, Error>;
+
+    /// How much it holds.
+    async fn size(&self) -> Result<RemoteSize, Error>;
+
+    /// Whether it does its work.
+    async fn probe(&self) -> Result<(), Error>;
+
+    /// Whether it is left alone, and why.
+    fn breaker(&self) -> Breaker;
 }

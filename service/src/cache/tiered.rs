@@ -1,14 +1,29 @@
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
-use super::{Error, Key, Memory, RemoteCache, Tier};
+use super::{
+    Cleared, Error, Key, Memory, MemoryStats, RemoteCache, RemoteStats, Stats, Tier,
+    lanes::{Lanes, Place},
+    stats::{Counters, count, read},
+};
 
-/// How long a remote cache that failed is left alone: while it is lost, one request in this time pays its timeout.
-const REST: Duration = Duration::from_secs(1);
+/// How long a claim lasts after its owner was last heard of: as long as equal requests wait for a replica that died.
+const CLAIM: Duration = Duration::from_secs(5);
+
+/// How often an owner is heard of.
+const PROLONG: Duration = Duration::from_secs(2);
+
+/// How often an answer is looked for that another replica is working out.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A value and where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,12 +34,36 @@ pub struct Hit {
     pub tier: Tier,
 }
 
+/// What came of looking for an answer.
+pub enum Lookup {
+    /// It is remembered.
+    Hit(Hit),
+    /// The caller has to work it out.
+    Miss(Flight),
+}
+
+/// The caller's part in working an answer out. Others may wait for it: dropped without a word, it lets the next one of
+/// them work.
+pub struct Flight {
+    cache: Tiered,
+    key: Key,
+    place: Place,
+    claim: Option<Claim>,
+}
+
+/// What tells the other replicas that the answer is being worked out here. It is prolonged in the background, and taken
+/// back when it is dropped.
+struct Claim(#[expect(dead_code, reason = "its drop ends the claim")] DropGuard);
+
 /// The remote cache where there is one, and the one in the process while it is lost.
 #[derive(Clone)]
 pub struct Tiered {
     remote: Option<Arc<dyn RemoteCache>>,
     memory: Memory,
-    resting_until: Arc<Mutex<Option<Instant>>>,
+    lanes: Lanes,
+    counters: Arc<Counters>,
+    /// Whether the process remembers what belongs into the remote cache.
+    stands_in: Arc<AtomicBool>,
 }
 
 impl Tiered {
@@ -33,24 +72,70 @@ impl Tiered {
         Self {
             remote,
             memory,
-            resting_until: Arc::default(),
+            lanes: Lanes::default(),
+            counters: Arc::default(),
+            stands_in: Arc::default(),
         }
+    }
+
+    /// Looks for an answer. Where an equal request is working it out, here or on another replica, waits for that, but
+    /// not longer than this.
+    pub async fn look_up(&self, key: &Key, patience: Duration) -> Lookup {
+        if let Some(hit) = self.find(key).await {
+            return Lookup::Hit(hit);
+        }
+        let deadline = Instant::now() + patience;
+        let place = self.lanes.enter(key, patience).await;
+        if place.has_waited()
+            && let Some(hit) = self.get(key).await
+        {
+            return self.joined(hit);
+        }
+        let mut claim = None;
+        if let Some(remote) = self.remote.as_ref().filter(|_| place.leads()) {
+            claim = match self.claim(remote, key, deadline).await {
+                Claimed::Elsewhere(hit) => return self.joined(hit),
+                Claimed::Here(claim) => Some(claim),
+                Claimed::Nowhere => None,
+            };
+        }
+        count(&self.counters.misses);
+        Lookup::Miss(Flight {
+            cache: self.clone(),
+            key: key.clone(),
+            place,
+            claim,
+        })
+    }
+
+    /// What is remembered under the key, counted as a hit.
+    pub async fn find(&self, key: &Key) -> Option<Hit> {
+        let hit = self.get(key).await?;
+        self.counters.hit(hit.tier);
+        Some(hit)
     }
 
     /// What is remembered under the key.
     pub async fn get(&self, key: &Key) -> Option<Hit> {
-        if let Some(remote) = self.remote() {
+        let mut is_back = false;
+        if let Some(remote) = &self.remote {
             match remote.get(key).await {
-                Ok(value) => {
-                    return value.map(|value| Hit {
+                Ok(Some(value)) => {
+                    return Some(Hit {
                         value,
                         tier: Tier::Redis,
                     });
                 }
-                Err(error) => self.rest(&error),
+                Ok(None) if !self.stands_in.load(Ordering::Relaxed) => return None,
+                Ok(None) => is_back = true,
+                Err(_) => count(&self.counters.errors),
             }
         }
-        self.memory.get(key).await.map(|value| Hit {
+        let (value, ttl) = self.memory.get(key).await?;
+        if is_back {
+            self.set(key, &value, ttl).await;
+        }
+        Some(Hit {
             value,
             tier: Tier::Memory,
         })
@@ -58,114 +143,135 @@ impl Tiered {
 
     /// Remembers the value for a while.
     pub async fn set(&self, key: &Key, value: &[u8], ttl: Duration) {
-        if let Some(remote) = self.remote() {
+        if let Some(remote) = &self.remote {
             match remote.set(key, value, ttl).await {
-                Ok(()) => return,
-                Err(error) => self.rest(&error),
+                Ok(()) => return self.hand_back().await,
+                Err(error) => self.stand_in(&error),
             }
         }
         self.memory.set(key, value, ttl).await;
     }
 
-    fn remote(&self) -> Option<&Arc<dyn RemoteCache>> {
-        let resting = self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let rests = resting.is_some_and(|until| Instant::now() < until);
-        self.remote.as_ref().filter(|_| !rests)
+    /// Forgets everything, in this process and in the remote cache.
+    pub async fn clear(&self) -> Result<Cleared, Error> {
+        let memory = self.memory.clear().await;
+        let redis = match &self.remote {
+            Some(remote) => Some(remote.clear().await?),
+            None => None,
+        };
+        Ok(Cleared { memory, redis })
     }
 
-    fn rest(&self, error: &Error) {
-        tracing::warn!(%error, "the cache in the process takes over");
-        let mut resting = self.resting_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *resting = Some(Instant::now() + REST);
+    /// What this replica knows by itself, from memory.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            memory: MemoryStats {
+                size: self.memory.size(),
+                hits: read(&self.counters.memory_hits),
+            },
+            redis: self.remote.as_ref().map(|remote| RemoteStats {
+                breaker: remote.breaker(),
+                hits: read(&self.counters.redis_hits),
+                errors: read(&self.counters.errors),
+                size: None,
+            }),
+            misses: read(&self.counters.misses),
+            joined: read(&self.counters.joined),
+        }
+    }
+
+    /// The same, and what the remote cache says of itself.
+    pub async fn full_stats(&self) -> Stats {
+        self.memory.settle().await;
+        let mut stats = self.stats();
+        if let (Some(remote), Some(redis)) = (&self.remote, &mut stats.redis) {
+            redis.size = remote.size().await.ok();
+        }
+        stats
+    }
+
+    fn joined(&self, hit: Hit) -> Lookup {
+        count(&self.counters.joined);
+        self.counters.hit(hit.tier);
+        Lookup::Hit(hit)
+    }
+
+    /// The remote cache does not remember.
+    fn stand_in(&self, error: &Error) {
+        count(&self.counters.errors);
+        if !self.stands_in.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "the cache in the process stands in");
+        }
+    }
+
+    /// The remote cache remembers again. What the process has remembered in its place would be served in the next
+    /// outage, however old it is by then, and however often the cache was cleared by other replicas.
+    async fn hand_back(&self) {
+        if self.stands_in.load(Ordering::Relaxed) && self.stands_in.swap(false, Ordering::Relaxed) {
+            tracing::info!("the cache is handed back");
+            self.memory.clear().await;
+        }
+    }
+
+    /// Claims the key among the replicas, or waits for the one that has.
+    async fn claim(&self, remote: &Arc<dyn RemoteCache>, key: &Key, deadline: Instant) -> Claimed {
+        let owner = Uuid::new_v4().to_string();
+        loop {
+            match remote.claim(key, &owner, CLAIM).await {
+                Ok(true) => return Claimed::Here(Claim::keep(remote.clone(), key.clone(), owner)),
+                Ok(false) if Instant::now() + LOOK < deadline => {}
+                // Lost, or out of patience: answers are more important than that there is one only.
+                Ok(false) | Err(_) => return Claimed::Nowhere,
+            }
+            sleep(LOOK).await;
+            match remote.get(key).await {
+                Ok(Some(value)) => {
+                    return Claimed::Elsewhere(Hit {
+                        value,
+                        tier: Tier::Redis,
+                    });
+                }
+                Ok(None) => {}
+                Err(_) => return Claimed::Nowhere,
+            }
+        }
+    }
+}
+
+enum Claimed {
+    Here(Claim),
+    Elsewhere(Hit),
+    Nowhere,
+}
+
+impl Claim {
+    fn keep(remote: Arc<dyn RemoteCache>, key: Key, owner: String) -> Self {
+        let done = CancellationToken::new();
+        let guard = done.clone().drop_guard();
+        tokio::spawn(async move {
+            while done.run_until_cancelled(sleep(PROLONG)).await.is_some() {
+                // A claim that cannot be prolonged ends by itself.
+                let _ = remote.prolong(&key, &owner, CLAIM).await;
+            }
+            let _ = remote.release(&key, &owner).await;
+        });
+        Self(guard)
+    }
+}
+
+impl Flight {
+    /// Remembers the answer, which those who wait take from there.
+    pub async fn land(mut self, value: &[u8], ttl: Duration) {
+        self.cache.set(&self.key, value, ttl).await;
+        self.claim = None;
+    }
+
+    /// There is an answer that is for this caller alone: those who wait work out their own.
+    pub fn land_alone(mut self) {
+        self.place.cannot_share();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-    use async_trait::async_trait;
-
-    use super::*;
-    use crate::domain::Account;
-
-    /// A remote cache that can be lost.
-    #[derive(Default)]
-    struct Flaky {
-        lost: AtomicBool,
-        calls: AtomicUsize,
-        kept: Mutex<Option<Vec<u8>>>,
-    }
-
-    impl Flaky {
-        fn call(&self) -> Result<(), Error> {
-            self.calls.fetch_add(1, Ordering::SeqCst);
-            if self.lost.load(Ordering::SeqCst) {
-                return Err(Error::from(redis::RedisError::from(std::io::Error::from(
-                    std::io::ErrorKind::TimedOut,
-                ))));
-            }
-            Ok(())
-        }
-    }
-
-    #[async_trait]
-    impl RemoteCache for Flaky {
-        async fn get(&self, _: &Key) -> Result<Option<Vec<u8>>, Error> {
-            self.call()?;
-            Ok(self.kept.lock().unwrap().clone())
-        }
-
-        async fn set(&self, _: &Key, value: &[u8], _: Duration) -> Result<(), Error> {
-            self.call()?;
-            *self.kept.lock().unwrap() = Some(value.to_vec());
-            Ok(())
-        }
-
-        async fn ping(&self) -> Result<(), Error> {
-            self.call()
-        }
-    }
-
-    const TTL: Duration = Duration::from_secs(60);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lost_remote_cache_is_asked_once_in_a_rest_and_taken_back_afterwards() {
-        let remote = Arc::new(Flaky::default());
-        let cache = Tiered::new(Some(remote.clone()), Memory::new(10));
-        let key = Key::analysis(Account::Anonymous, &"question").unwrap();
-        cache.set(&key, b"shared", TTL).await;
-        assert_eq!(cache.get(&key).await.unwrap().tier, Tier::Redis);
-
-        remote.lost.store(true, Ordering::SeqCst);
-        let before = remote.calls.load(Ordering::SeqCst);
-        assert_eq!(cache.get(&key).await, None);
-        cache.set(&key, b"local", TTL).await;
-        assert_eq!(
-            cache.get(&key).await,
-            Some(Hit {
-                value: b"local".to_vec(),
-                tier: Tier::Memory
-            })
-        );
-        assert_eq!(remote.calls.load(Ordering::SeqCst), before + 1);
-
-        remote.lost.store(false, Ordering::SeqCst);
-        tokio::time::advance(REST).await;
-        assert_eq!(
-            cache.get(&key).await,
-            Some(Hit {
-                value: b"shared".to_vec(),
-                tier: Tier::Redis
-            })
-        );
-    }
-
-    #[tokio::test]
-    async fn without_a_remote_cache_the_process_remembers() {
-        let cache = Tiered::new(None, Memory::new(10));
-        let key = Key::analysis(Account::Anonymous, &"question").unwrap();
-        cache.set(&key, b"local", TTL).await;
-        assert_eq!(cache.get(&key).await.unwrap().tier, Tier::Memory);
-    }
-}
+#[path = "tiered/tests.rs"]
+mod tests;

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use redis::IntoConnectionInfo as _;
-use secrecy::SecretString;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     Default, Production, Shape, Variable,
@@ -17,8 +18,8 @@ pub(super) const URL: Variable = Variable {
     default: Default::Unset("a cache in the process, for one replica"),
     production: Production::AsElsewhere,
     example: "redis://localhost:6379/0",
-    description: "The Redis that remembers answers for all replicas; rediss:// for TLS, which production needs \
-                  for other hosts.",
+    description: "The Redis that all replicas share, `redis://user:password@host:6379/0`; the user is one of its ACL, \
+                  and may be left out. rediss:// for TLS, which production needs for other hosts.",
 };
 
 pub(super) const CONNECT_TIMEOUT: Variable = Variable {
@@ -55,15 +56,28 @@ pub(super) const TTL: Variable = Variable {
     description: "How long an answer is remembered.",
 };
 
-pub(super) const MAX_ENTRIES: Variable = Variable {
-    name: "ULTRA_CACHE_MAX_ENTRIES",
+pub(super) const MAX_BYTES: Variable = Variable {
+    name: "ULTRA_CACHE_MAX_BYTES",
     concern: "cache",
     secret: false,
-    shape: Shape::Number(1, 1_000_000),
-    default: Default::Value("1000"),
+    shape: Shape::Number(65_536, 64 * 1_024 * 1_024 * 1_024),
+    default: Default::Value("8388608"),
     production: Production::AsElsewhere,
-    example: "10000",
-    description: "The most answers that the cache in the process holds.",
+    example: "67108864",
+    description: "The most memory that the answers in the process take. They are there while there is no Redis; what \
+                  is used least goes first.",
+};
+
+pub(super) const CA_FILE: Variable = Variable {
+    name: "ULTRA_CACHE_CA_FILE",
+    concern: "cache",
+    secret: false,
+    shape: Shape::Path,
+    default: Default::Unset("the system's certificate authorities"),
+    production: Production::AsElsewhere,
+    example: "/etc/ultra/redis-ca.pem",
+    description: "The certificate authorities that may vouch for Redis, in PEM, in place of the system's; for \
+                  `rediss://`.",
 };
 
 /// Where answers are remembered.
@@ -77,8 +91,10 @@ pub struct Cache {
     pub response_timeout: Duration,
     /// `ULTRA_CACHE_TTL`.
     pub ttl: Duration,
-    /// `ULTRA_CACHE_MAX_ENTRIES`.
-    pub max_entries: u64,
+    /// `ULTRA_CACHE_MAX_BYTES`.
+    pub max_bytes: u64,
+    /// What is in `ULTRA_CACHE_CA_FILE`.
+    pub ca: Option<Vec<u8>>,
 }
 
 impl Cache {
@@ -90,15 +106,37 @@ impl Cache {
         let connect_timeout = source.duration(&CONNECT_TIMEOUT);
         let response_timeout = source.duration(&RESPONSE_TIMEOUT);
         let ttl = source.duration(&TTL);
-        let max_entries = source.number(&MAX_ENTRIES);
+        let max_bytes = source.number(&MAX_BYTES);
+        let ca = read_ca(server.as_ref(), source);
         Some(Self {
             redis_url: server.map(|server| server.url),
             connect_timeout: connect_timeout?,
             response_timeout: response_timeout?,
             ttl: ttl?,
-            max_entries: max_entries?,
+            max_bytes: max_bytes?,
+            ca,
         })
     }
+}
+
+/// The authorities' certificates. They would mean nothing to a connection that is not encrypted, so that somebody would
+/// believe it to be.
+fn read_ca(server: Option<&Server>, source: &mut Source) -> Option<Vec<u8>> {
+    let ca = source.parse(&CA_FILE, |path| {
+        let pem = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+        let mut certificates = CertificateDer::pem_slice_iter(&pem);
+        match certificates.next() {
+            Some(Ok(_)) if certificates.all(|certificate| certificate.is_ok()) => Ok(pem),
+            _ => Err("holds no certificates in PEM".to_owned()),
+        }
+    })?;
+    match server {
+        Some(server) if server.url.expose_secret().starts_with("rediss:") => return Some(ca),
+        Some(_) => source.invalid(&CA_FILE, "is given, but REDIS_URL does not begin with rediss://"),
+        None if source.is_set(&URL) => {}
+        None => source.invalid(&CA_FILE, "is given, but no REDIS_URL"),
+    }
+    None
 }
 
 const REMEDY: Remedy = Remedy {

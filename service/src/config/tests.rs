@@ -86,11 +86,14 @@ fn every_default_in_the_table_is_a_value_that_parses() {
     parse(&defaults).unwrap();
 }
 
+/// Variables that name a file which has to be there.
+const FILES: [&str; 2] = ["ULTRA_CONFIG_FILE", "ULTRA_CACHE_CA_FILE"];
+
 #[test]
 fn every_example_in_the_table_is_a_value_that_parses() {
     for variable in VARIABLES
         .iter()
-        .filter(|variable| variable.name != "ULTRA_CONFIG_FILE")
+        .filter(|variable| !FILES.contains(&variable.name))
     {
         let mut vars = vec![(variable.name, variable.example)];
         let other = match variable.name {

@@ -1,19 +1,25 @@
 //! What the service knows about itself and its dependencies. A background loop looks; every answer comes from memory,
 //! so that asking costs nothing, whatever state a dependency is in.
 
+mod component;
+mod dependency;
 mod probe;
 mod report;
 
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
+pub use component::Component;
+pub use dependency::Dependency;
 pub use probe::{Fault, Probe, watch};
-pub use report::{DependencyReport, DependencyStatus, Report, Status};
+pub use report::{ComponentReport, DependencyReport, DependencyStatus, Report, Status};
 
 use crate::config::{Mode, Profile};
 
@@ -37,89 +43,28 @@ pub struct Health {
     profile: Profile,
     mode: Mode,
     started: Instant,
-    dependencies: Vec<Arc<Dependency>>,
+    components: RwLock<Vec<Arc<dyn Component>>>,
     schema: RwLock<SchemaState>,
     draining: AtomicBool,
 }
 
-/// What is known of one dependency.
-pub struct Dependency {
-    name: &'static str,
-    kind: &'static str,
-    state: RwLock<State>,
-}
-
-#[derive(Clone)]
-struct State {
-    status: DependencyStatus,
-    since: OffsetDateTime,
-    latency_ms: Option<f64>,
-    error: Option<&'static str>,
-}
-
-impl Dependency {
-    /// A dependency of which nothing is known yet.
-    pub fn new(name: &'static str, kind: &'static str) -> Self {
-        let state = State {
-            status: DependencyStatus::Unknown,
-            since: OffsetDateTime::now_utc(),
-            latency_ms: None,
-            error: None,
-        };
-        Self {
-            name,
-            kind,
-            state: RwLock::new(state),
-        }
-    }
-
-    /// Whether the last look found it lost. Not knowing is not being down.
-    pub fn is_down(&self) -> bool {
-        self.state().status == DependencyStatus::Down
-    }
-
-    fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, status: DependencyStatus, latency_ms: Option<f64>, error: Option<&'static str>) {
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        if state.status != status {
-            state.since = OffsetDateTime::now_utc();
-        }
-        state.status = status;
-        state.latency_ms = latency_ms;
-        state.error = error;
-    }
-
-    fn report(&self) -> DependencyReport {
-        let State {
-            status,
-            since,
-            latency_ms,
-            error,
-        } = self.state();
-        DependencyReport {
-            kind: self.kind,
-            status,
-            since,
-            latency_ms,
-            error,
-        }
-    }
-}
-
 impl Health {
     /// Nothing is known yet.
-    pub fn new(profile: Profile, mode: Mode, dependencies: Vec<Arc<Dependency>>) -> Self {
+    pub fn new(profile: Profile, mode: Mode) -> Self {
         Self {
             profile,
             mode,
             started: Instant::now(),
-            dependencies,
+            components: RwLock::default(),
             schema: RwLock::new(SchemaState::Pending),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// From here on the report tells of this too.
+    pub fn register(&self, component: Arc<dyn Component>) {
+        let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
+        components.push(component);
     }
 
     /// Records what is known of the schema.
@@ -155,28 +100,41 @@ impl Health {
         self.not_started()
     }
 
-    /// The whole report.
+    /// What everybody may know.
     pub fn report(&self) -> Report {
-        let dependencies: std::collections::BTreeMap<_, _> = self
-            .dependencies
-            .iter()
-            .map(|dependency| (dependency.name, dependency.report()))
-            .collect();
-        let reason = self.not_ready();
-        let impaired = dependencies
-            .values()
-            .any(|dependency| dependency.status == DependencyStatus::Down);
-        let status = match (&reason, impaired) {
-            (Some(_), _) => Status::Unhealthy,
-            (None, true) => Status::Degraded,
-            (None, false) => Status::Healthy,
+        self.tell(false)
+    }
+
+    /// The same, and what only admins may know.
+    pub fn detailed_report(&self) -> Report {
+        self.tell(true)
+    }
+
+    fn tell(&self, detailed: bool) -> Report {
+        let components = self.components.read().unwrap_or_else(PoisonError::into_inner);
+        let mut dependencies = BTreeMap::new();
+        let mut impaired = Vec::new();
+        for component in components.iter() {
+            let (name, report) = (component.name(), component.report());
+            if matches!(report.status, DependencyStatus::Down | DependencyStatus::Degraded) {
+                let error = report.error.unwrap_or("unknown");
+                impaired.push(format!("{name}: {} ({error})", report.status.name()));
+            }
+            let detail = if detailed { component.detail() } else { None };
+            dependencies.insert(name, DependencyReport::new(report, detail));
+        }
+        let (status, output) = match self.not_ready() {
+            Some(reason) => (Status::Fail, Some(reason)),
+            None if impaired.is_empty() => (Status::Pass, None),
+            None => (Status::Warn, Some(impaired.join(", "))),
         };
         Report {
             status,
-            reason,
+            output,
             environment: self.profile,
             mode: self.mode,
             version: env!("CARGO_PKG_VERSION"),
+            release_id: env!("ULTRA_GIT_REVISION"),
             uptime_seconds: self.started.elapsed().as_secs(),
             dependencies,
         }
@@ -193,10 +151,9 @@ mod tests {
 
     fn health() -> (Health, Arc<Dependency>) {
         let database = Arc::new(Dependency::new("database", "postgres"));
-        (
-            Health::new(Profile::Development, Mode::Mock, vec![database.clone()]),
-            database,
-        )
+        let health = Health::new(Profile::Development, Mode::Mock);
+        health.register(database.clone());
+        (health, database)
     }
 
     #[tokio::test(start_paused = true)]
@@ -215,11 +172,52 @@ mod tests {
     async fn a_lost_database_degrades_the_report_and_leaves_readiness_alone() {
         let (health, database) = health();
         health.set_schema(SchemaState::Fits);
-        database.set(DependencyStatus::Down, None, Some("timeout"));
-        assert_eq!(health.report().status, Status::Degraded);
-        assert_eq!(health.not_ready(), None);
+        for (status, word) in [
+            (DependencyStatus::Down, "down"),
+            (DependencyStatus::Degraded, "degraded"),
+        ] {
+            database.set(status, None, Some("timeout"));
+            let report = health.report();
+            assert_eq!(report.status, Status::Warn);
+            assert_eq!(report.output, Some(format!("database: {word} (timeout)")));
+            assert_eq!(health.not_ready(), None);
+        }
         database.set(DependencyStatus::Up, Some(0.4), None);
-        assert_eq!(health.report().status, Status::Healthy);
+        let report = health.report();
+        assert_eq!((report.status, report.output), (Status::Pass, None));
+    }
+
+    #[tokio::test]
+    async fn what_is_inside_of_a_component_is_in_the_detailed_report_alone() {
+        struct Vault;
+        impl Component for Vault {
+            fn name(&self) -> &'static str {
+                "vault"
+            }
+            fn report(&self) -> ComponentReport {
+                ComponentReport {
+                    kind: "vault",
+                    status: DependencyStatus::Up,
+                    since: None,
+                    latency_ms: None,
+                    error: None,
+                }
+            }
+            fn detail(&self) -> Option<serde_json::Value> {
+                Some(serde_json::json!({"keys": 3}))
+            }
+        }
+        let (health, _) = health();
+        health.register(Arc::new(Vault));
+        let told = |report: Report| serde_json::to_value(report).unwrap()["dependencies"]["vault"].clone();
+        assert_eq!(
+            told(health.report()),
+            serde_json::json!({"kind": "vault", "status": "up"})
+        );
+        assert_eq!(
+            told(health.detailed_report())["detail"],
+            serde_json::json!({"keys": 3})
+        );
     }
 
     #[tokio::test]
@@ -230,6 +228,6 @@ mod tests {
         assert_eq!(health.not_started(), None);
         health.set_schema(SchemaState::Fits);
         health.start_draining();
-        assert_eq!(health.report().status, Status::Unhealthy);
+        assert_eq!(health.report().status, Status::Fail);
     }
 }

@@ -2,35 +2,83 @@
 
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderName, StatusCode, header},
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
+use time::OffsetDateTime;
+use utoipa::IntoParams;
 
 use super::{Api, Problem, problem::ProblemBody};
-use crate::health::{Report, Status};
+use crate::{
+    auth::Access,
+    health::{Report, Status},
+};
 
 const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+
+/// Of draft-inadarei-api-health-check.
+const HEALTH_JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/health+json")];
+
+/// How much to tell.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Detail {
+    /// Whether to tell what only admins may know: pools, breakers, caches, keys. `?detailed` is enough.
+    #[param(value_type = Option<bool>)]
+    detailed: Option<String>,
+}
+
+impl Detail {
+    fn is_asked_for(&self) -> Result<bool, Problem> {
+        match self.detailed.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("" | "true") => Ok(true),
+            Some(_) => Err(Problem::bad_request(
+                "malformed-query",
+                "The parameter detailed is true or false, or has no value.",
+            )),
+        }
+    }
+}
 
 /// The service at a glance: itself and what it depends on.
 #[utoipa::path(
     get,
     path = "/health",
     tag = "health",
+    params(Detail),
     responses(
-        (status = 200, description = "Requests are served, perhaps with something lost.", body = Report),
-        (status = 503, description = "Requests should go elsewhere.", body = Report),
+        (status = 200, description = "Requests are served, perhaps with something lost.", body = Report, content_type = "application/health+json"),
+        (status = 401, description = "Details need a credential.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Details need an admin's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Requests should go elsewhere.", body = Report, content_type = "application/health+json"),
     ),
 )]
-pub(super) async fn summary(State(api): State<Api>) -> Response {
-    let report = api.health.report();
-    match report.status {
-        Status::Unhealthy => {
+pub(super) async fn summary(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    query: Result<Query<Detail>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(detail) = query?;
+    let report = if detail.is_asked_for()? {
+        let now = OffsetDateTime::now_utc();
+        let principal = api.authenticator.authenticate(&headers, now).await?;
+        principal.require(Access::Admin)?;
+        api.health.detailed_report()
+    } else {
+        api.health.report()
+    };
+    let status = report.status;
+    let body = (NO_STORE, HEALTH_JSON, Json(report));
+    Ok(match status {
+        Status::Fail => {
             let later = [(header::RETRY_AFTER, "1")];
-            (StatusCode::SERVICE_UNAVAILABLE, NO_STORE, later, Json(report)).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, later, body).into_response()
         }
-        Status::Healthy | Status::Degraded => (NO_STORE, Json(report)).into_response(),
-    }
+        Status::Pass | Status::Warn => body.into_response(),
+    })
 }
 
 /// Whether the process lives. It touches nothing.

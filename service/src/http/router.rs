@@ -83,6 +83,7 @@ fn administration() -> OpenApiRouter<Api> {
         .routes(routes!(admin::users::invite))
         .routes(routes!(admin::audit::read))
         .routes(routes!(admin::usage::read))
+        .routes(routes!(admin::cache::read, admin::cache::clear))
         .routes(routes!(admin::provider_keys::list))
         .routes(routes!(admin::provider_keys::put, admin::provider_keys::delete))
 }

@@ -23,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::{
     sync::Notify,
@@ -63,7 +64,7 @@ pub struct Request {
 }
 
 /// The ledger's state, for the health report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Records that are not in the store yet.
     pub waiting: u64,
@@ -73,6 +74,8 @@ pub struct Status {
     pub bytes: u64,
     /// The most that it may take.
     pub limit: u64,
+    /// Whether there is no room for the record of another request.
+    pub full: bool,
     /// Whether the store took the last batch.
     pub storing: bool,
     /// Requests that were refused, because there was no room for their record.
@@ -155,6 +158,7 @@ impl Ledger {
             open: depth.open,
             bytes: depth.bytes,
             limit: depth.limit,
+            full: depth.is_full,
             storing: self.0.storing.load(Ordering::Relaxed),
             refused: self.0.refused.load(Ordering::Relaxed),
         }

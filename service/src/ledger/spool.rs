@@ -64,12 +64,16 @@ struct State {
     lock: Option<File>,
 }
 
+/// Room for a beginning and its end, which are the longest lines.
+const ROOM_FOR_ONE: u64 = 1_024;
+
 /// How much there is in the spool.
 pub(super) struct Depth {
     pub(super) waiting: u64,
     pub(super) open: u64,
     pub(super) bytes: u64,
     pub(super) limit: u64,
+    pub(super) is_full: bool,
 }
 
 /// Some records, and where the reader is after them.
@@ -319,6 +323,8 @@ impl Spool {
             open: state.open.len() as u64,
             bytes: segments.map(Segment::size).sum(),
             limit: self.most as u64 * SEGMENT_SIZE,
+            is_full: state.used.len() + state.spares.len() >= self.most
+                && state.room() < state.reserved + ROOM_FOR_ONE,
         }
     }
 

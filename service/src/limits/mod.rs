@@ -25,7 +25,7 @@ pub use subject::Subject;
 pub use tiers::TierOf;
 
 use crate::{
-    cache,
+    cache::redis::Connection,
     config::{self, Tier},
     domain::{ClientNetwork, Money, UserId},
     metering::Prices,
@@ -87,7 +87,7 @@ impl Limits {
         tiers: BTreeMap<String, Tier>,
         prices: Prices,
         sources: Sources,
-        redis: Option<&cache::Redis>,
+        redis: Option<Connection>,
     ) -> Self {
         let redis = redis.map(Redis::new);
         Self {

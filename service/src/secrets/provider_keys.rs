@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use super::{Error, LiveMasterKeys};
+use super::{Error, LiveMasterKeys, Status};
 use crate::store::{Actor, AuditEntry, SealedProviderKey, Store};
 
 /// Providers' API keys in the store.
@@ -11,6 +11,7 @@ use crate::store::{Actor, AuditEntry, SealedProviderKey, Store};
 pub struct ProviderKeys {
     pub(super) store: Arc<dyn Store>,
     pub(super) master_keys: LiveMasterKeys,
+    pub(super) last_seen: Arc<RwLock<Option<Status>>>,
 }
 
 /// What may be shown of a stored key.
@@ -29,7 +30,11 @@ pub struct ProviderKey {
 impl ProviderKeys {
     /// Over this store, with these master keys.
     pub fn new(store: Arc<dyn Store>, master_keys: LiveMasterKeys) -> Self {
-        Self { store, master_keys }
+        Self {
+            store,
+            master_keys,
+            last_seen: Arc::default(),
+        }
     }
 
     /// Keeps a provider's key in place of the one that was there.

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,8 +8,11 @@ use crate::store::SealedProviderKey;
 /// How many rows are held at once.
 const BATCH: u32 = 100;
 
-/// How long to wait before the next try, where one failed.
-const RETRY: Duration = Duration::from_secs(10);
+/// How long to wait where the store did not answer: its schema may still be on its way.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How often what is there is counted for the health report.
+const COUNT: Duration = Duration::from_secs(60);
 
 /// What a rotation did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,11 +94,13 @@ impl ProviderKeys {
     pub async fn keep_rotated(&self, stop: CancellationToken) {
         let mut changes = self.master_keys.subscribe();
         let mut unreadable = 0;
+        let mut told = false;
         loop {
             changes.mark_unchanged();
             let mut failed = false;
             match self.rotate().await {
                 Ok(rotated) => {
+                    told = false;
                     if rotated.rewrapped > 0 {
                         tracing::info!(
                             rows = rotated.rewrapped,
@@ -109,22 +114,53 @@ impl ProviderKeys {
                         );
                     }
                     unreadable = rotated.unreadable;
+                    self.look_again().await;
                 }
                 Err(error) => {
                     failed = true;
-                    tracing::warn!(%error, "stored keys could not be put under the first master key yet");
+                    if !told {
+                        told = true;
+                        tracing::warn!(%error, "stored keys could not be put under the first master key yet");
+                    }
                 }
             }
             let next = async {
                 tokio::select! {
                     _ = changes.changed() => {}
                     () = tokio::time::sleep(RETRY), if failed => {}
+                    () = self.keep_counting(), if !failed => {}
                 }
             };
             if stop.run_until_cancelled(next).await.is_none() {
                 return;
             }
         }
+    }
+
+    /// What other replicas and commands do meanwhile is for the report alone: see `keep_rotated`.
+    async fn keep_counting(&self) {
+        loop {
+            tokio::time::sleep(COUNT).await;
+            self.look_again().await;
+        }
+    }
+
+    /// Keeps for the health report what is there now.
+    async fn look_again(&self) {
+        match self.status().await {
+            Ok(status) => {
+                *self.last_seen.write().unwrap_or_else(PoisonError::into_inner) = Some(status);
+            }
+            Err(error) => tracing::debug!(%error, "stored keys could not be counted"),
+        }
+    }
+
+    /// What the last look in the background found; nothing before the first.
+    pub fn last_status(&self) -> Option<Status> {
+        self.last_seen
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Which master keys are still needed. Opens every row to say so.

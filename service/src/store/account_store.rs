@@ -132,6 +132,9 @@ pub trait AccountStore: Send + Sync {
     /// Adds an invite.
     async fn create_invite(&self, invite: &Invite, audit: &AuditEntry) -> Result<(), Error>;
 
+    /// Notes what was done to something that the store does not keep.
+    async fn record(&self, audit: &AuditEntry) -> Result<(), Error>;
+
     /// Who changed what, newest first.
     async fn audit_log(&self, page: Page<Uuid>) -> Result<Vec<AuditEntry>, Error>;
 

@@ -36,7 +36,7 @@ impl Error {
                 "connection_refused"
             }
             Self::Unavailable(sqlx::Error::Tls(_)) => "tls",
-            Self::Unavailable(sqlx::Error::Database(error)) if refuses_us(&**error) => "refused",
+            Self::Unavailable(sqlx::Error::Database(error)) => class_of(&**error),
             Self::Unavailable(_) => "unreachable",
             Self::Refused(_) => "refused",
             Self::Migration(_) => "migration",
@@ -58,15 +58,38 @@ impl Error {
     }
 }
 
+/// What keeps a database from working.
+fn class_of(error: &(dyn DatabaseError + 'static)) -> &'static str {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        return match sqlite_primary(&code) {
+            Some(5 | 6) => "busy",
+            Some(13) => "disk_full",
+            _ => "unreachable",
+        };
+    }
+    match &*code {
+        code if code.starts_with("28") => "authentication",
+        code if code.starts_with("3D") => "no_database",
+        "53100" => "disk_full",
+        "53200" => "out_of_memory",
+        "53300" => "out_of_connections",
+        _ => "unreachable",
+    }
+}
+
+/// Extended codes keep the primary one in their lowest byte.
+fn sqlite_primary(code: &str) -> Option<u32> {
+    code.parse().ok().map(|code: u32| code & 0xff)
+}
+
 /// Whether the database cannot work, as it will again by itself. Class 08 is a connection's failure, 53 a lack of
 /// resources, 57P a server that stops or starts; SQLite is busy, locked, unable to read or write, full, or without its
 /// file.
 fn is_down(error: &(dyn DatabaseError + 'static)) -> bool {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
-        // Extended codes keep the primary one in their lowest byte.
-        let primary = code.parse::<u32>().map(|code| code & 0xff);
-        return matches!(primary, Ok(5 | 6 | 10 | 13 | 14));
+        return matches!(sqlite_primary(&code), Some(5 | 6 | 10 | 13 | 14));
     }
     ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
 }

@@ -15,6 +15,7 @@ mod usage_store;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 pub use account_store::AccountStore;
 pub use error::Error;
@@ -33,6 +34,27 @@ use crate::{
     config::{self, DatabaseTarget},
     domain::{Account, AnalysisId},
 };
+
+/// How a pool's connections are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PoolState {
+    /// How many there are.
+    pub size: u32,
+    /// How many of them nobody uses.
+    pub idle: u32,
+    /// How many there may be.
+    pub max: u32,
+}
+
+impl PoolState {
+    fn of<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> Self {
+        Self {
+            size: pool.size(),
+            idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+            max: pool.options().get_max_connections(),
+        }
+    }
+}
 
 /// What the service needs of a database.
 #[async_trait]
@@ -55,6 +77,9 @@ pub trait Store: AccountStore + SecretStore + UsageStore {
 
     /// Finds an analysis of this account.
     async fn analysis(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, Error>;
+
+    /// How its connections are used.
+    fn pool(&self) -> PoolState;
 
     /// Lets go of all connections.
     async fn close(&self);

@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use super::{
-    Error, Schema, Store,
+    Error, PoolState, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row},
     records::owner,
     sql::{Database, Lease, Transaction},
@@ -111,6 +111,10 @@ impl Store for Postgres {
             .await?
             .map(Analysis::try_from)
             .transpose()
+    }
+
+    fn pool(&self) -> PoolState {
+        PoolState::of(&self.pool)
     }
 
     async fn close(&self) {

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::{
-    Error, Schema, Store,
+    Error, PoolState, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row},
     records::owner,
     sql::{Database, Lease, Transaction},
@@ -122,6 +122,10 @@ impl Store for Sqlite {
             .await?
             .map(Analysis::try_from)
             .transpose()
+    }
+
+    fn pool(&self) -> PoolState {
+        PoolState::of(&self.pool)
     }
 
     async fn close(&self) {

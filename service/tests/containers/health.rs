@@ -1,9 +1,12 @@
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use ultra_testenv::Stack;
 
-use crate::harness::{Service, until};
+use crate::{
+    auth::people::{problem, service_with},
+    harness::{Service, until},
+};
 
 #[tokio::test]
 async fn the_report_tells_the_truth_about_a_database_and_a_cache_that_go_and_come_back() {
@@ -25,7 +28,7 @@ async fn the_report_tells_the_truth_about_a_database_and_a_cache_that_go_and_com
     .await;
     service.dependency_is("database", "up").await;
     let report = service.dependency_is("cache", "up").await;
-    assert_eq!(report["status"], "healthy");
+    assert_eq!(report["status"], "pass");
     assert_eq!(report["dependencies"]["database"]["kind"], "postgres");
     assert!(
         report["dependencies"]["database"]["latency_ms"].is_number(),
@@ -36,7 +39,7 @@ async fn the_report_tells_the_truth_about_a_database_and_a_cache_that_go_and_com
     let report = service.dependency_is("cache", "down").await;
     assert_eq!(
         (&report["status"], &report["dependencies"]["cache"]["error"]),
-        (&json!("degraded"), &json!("timeout"))
+        (&json!("warn"), &json!("timeout"))
     );
     stack.postgres().kill().await.unwrap();
     let report = service.dependency_is("database", "down").await;
@@ -60,7 +63,82 @@ async fn the_report_tells_the_truth_about_a_database_and_a_cache_that_go_and_com
     stack.postgres().start().await.unwrap();
     service.dependency_is("cache", "up").await;
     let report = service.dependency_is("database", "up").await;
-    assert_eq!(report["status"], "healthy");
+    assert_eq!(report["status"], "pass");
+}
+
+#[tokio::test]
+async fn everybody_sees_the_summary_and_admins_alone_what_is_inside() {
+    let master = "one:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    let service = service_with(&[("ULTRA_MASTER_KEY", master)]).await;
+    let (user, admin) = (service.user("ada@example.com").await, service.admin().await);
+    for path in ["/health", "/api/health"] {
+        let response = service.get(path).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "application/health+json");
+        let report: Value = response.json().await.unwrap();
+        assert_eq!(report["environment"], "testing");
+        assert!(report["releaseId"].is_string(), "{report}");
+        for dependency in report["dependencies"].as_object().unwrap().values() {
+            assert!(dependency.get("detail").is_none(), "{report}");
+        }
+
+        let detailed = format!("{path}?detailed");
+        assert_eq!(
+            problem(service.get(&detailed)).await,
+            (401, "unauthenticated".to_owned())
+        );
+        let asked = service.get(&detailed).bearer_auth(&user.access);
+        assert_eq!(problem(asked).await, (403, "forbidden".to_owned()));
+        let asked = service.get(&format!("{path}?detailed=perhaps"));
+        assert_eq!(problem(asked).await, (400, "malformed-query".to_owned()));
+        let report = until("the stored keys are counted", async || {
+            let asked = service.get(&detailed).bearer_auth(&admin.access);
+            let report: Value = asked.send().await.unwrap().json().await.unwrap();
+            match report["dependencies"]["provider_keys"]["status"] == "up" {
+                true => Ok(report),
+                false => Err(report),
+            }
+        })
+        .await;
+        let detail = |name: &str| &report["dependencies"][name]["detail"];
+        assert!(
+            detail("database")["pool"]["size"].as_u64().unwrap() >= 1,
+            "{report}"
+        );
+        assert!(detail("cache")["memory"]["max_bytes"].is_u64(), "{report}");
+        assert_eq!(detail("access_tokens")["keys"][0]["signs"], true, "{report}");
+        assert_eq!(
+            detail("provider_keys")["keys_under"],
+            json!({"one": 0}),
+            "{report}"
+        );
+        assert!(!report.to_string().contains("AQIDBAUG"), "a master key is shown");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_answers_and_keeps_nothing_is_degraded() {
+    let stack = Stack::builder().redis().dedicated().start().await.unwrap();
+    let service = Service::start(&[("REDIS_URL", stack.redis().url())], None).await;
+    service.dependency_is("cache", "up").await;
+    let client = redis::Client::open(stack.redis().url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut set = async |limit: &str| {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg("maxmemory").arg(limit);
+        command.exec_async(&mut redis).await.unwrap();
+    };
+    set("1").await;
+    let report = service.dependency_is("cache", "degraded").await;
+    assert_eq!(report["dependencies"]["cache"]["error"], "out_of_memory");
+    assert_eq!(
+        (&report["status"], &report["output"]),
+        (&json!("warn"), &json!("cache: degraded (out_of_memory)"))
+    );
+    assert_eq!(service.ask("Who remembers this?").await["cached"], false);
+    assert_eq!(service.ask("Who remembers this?").await["cache"], "memory");
+    set("0").await;
+    service.dependency_is("cache", "up").await;
 }
 
 #[tokio::test]

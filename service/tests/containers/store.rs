@@ -69,6 +69,7 @@ contract! {
     audit_log {
         entries_read_back_newest_first_page_by_page,
         a_change_whose_entry_cannot_be_written_does_not_happen,
+        what_is_done_to_something_else_is_recorded_too,
     }
     erasure {
         an_erased_user_leaves_nothing_but_revocations_and_the_audit_log,

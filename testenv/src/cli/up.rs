@@ -17,6 +17,9 @@ use crate::{
 /// Arguments of `up`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    /// With Postgres' data on a small disk in memory, which `chaos disk-full postgres` can fill.
+    #[arg(long)]
+    small_disk: bool,
     /// With a Kubernetes cluster, and the operator in it.
     #[arg(long)]
     cluster: bool,
@@ -38,7 +41,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         .await?;
         let persistent = Persistent::of(&cache)?;
         let (for_stack, for_cluster) = (persistent.start()?, persistent.start()?);
-        let (stack, cluster) = tokio::join!(stack(&for_stack), cluster(&for_cluster, arguments));
+        let (stack, cluster) = tokio::join!(
+            stack(&for_stack, arguments.small_disk),
+            cluster(&for_cluster, arguments)
+        );
         print_stack(stack?)?;
         if let Some((kubeconfig, kubectl)) = cluster? {
             print_cluster(&persistent.publish_kubeconfig(&kubeconfig)?, &kubectl)?;
@@ -65,12 +71,13 @@ async fn provision(provisioner: Provisioner, cluster: bool) -> anyhow::Result<()
     Ok(())
 }
 
-async fn stack(connection: &Connection) -> anyhow::Result<Response> {
+async fn stack(connection: &Connection, small_disk: bool) -> anyhow::Result<Response> {
     let request = StackRequest {
         postgres: true,
         redis: true,
         service: Some(Profile::Development),
         dedicated: true,
+        small_disk,
         kept: true,
     };
     Ok(connection.call(Request::Stack(request)).await?)

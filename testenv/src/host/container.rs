@@ -174,6 +174,10 @@ impl Container {
                 container.start().await.map_err(Error::refusal)
             }
             Fault::Kill => self.kill().await,
+            _ => Err(Error::Refused(format!(
+                "cannot {fault} {}: it is no server that keeps something",
+                self.name
+            ))),
         }
     }
 
@@ -253,7 +257,7 @@ fn bind_to_loopback(config: &mut HostConfig, inside: u16, outside: u16) {
     config.port_bindings = Some(HashMap::from([(format!("{inside}/tcp"), Some(vec![binding]))]));
 }
 
-fn free_port() -> Result<u16, Error> {
+pub(super) fn free_port() -> Result<u16, Error> {
     let mut random = rand::rng();
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (0..PORTS.len())

@@ -1,6 +1,8 @@
 //! What every part of a run is made with: the run's marks, the engine, and the provisioned artefacts.
 
-use bollard::models::NetworkCreateRequest;
+use std::net::IpAddr;
+
+use bollard::{models::NetworkCreateRequest, query_parameters::InspectNetworkOptions};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -60,6 +62,18 @@ impl Context {
         self.kubernetes
             .get_or_try_init(|| async { self.provisioner.kubernetes().await.map_err(Error::refusal) })
             .await
+    }
+
+    /// This machine's address in the network of the run's containers, where it has one.
+    pub(crate) async fn gateway(&self) -> Result<Option<IpAddr>, Error> {
+        let name = self.network().await?;
+        let docker = self.engine().await?.docker();
+        let network = docker
+            .inspect_network(name, None::<InspectNetworkOptions>)
+            .await
+            .map_err(Error::refusal)?;
+        let pools = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        Ok(pools.into_iter().find_map(|pool| pool.gateway?.parse().ok()))
     }
 
     /// The network of the run's containers, on which they find each other by name.

@@ -18,12 +18,14 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::{
     Context,
     container::{Container, Recipe},
+    front::Front,
+    postgres_faults::PostgresFaults,
 };
 use crate::{Error, provision::Image, stack::Fault, versions::Versions};
 
 const PORT: u16 = 5432;
-const USER: &str = "postgres";
-const PASSWORD: &str = "password-of-tests";
+pub(super) const USER: &str = "postgres";
+pub(super) const PASSWORD: &str = "password-of-tests";
 const DATA: &str = "/var/lib/postgresql/data";
 
 /// What a test's data need not survive is switched off: this doubles the speed of a migration.
@@ -36,16 +38,43 @@ const SETTINGS: [&str; 6] = [
     "checkpoint_timeout=1d",
 ];
 
+/// A server that is disturbed has few connections, so that they can all be taken.
+const FEW_CONNECTIONS: &str = "max_connections=60";
+
 /// Databases that are made or dropped at the same time.
 const CONNECTIONS: u32 = 8;
 
 /// A statement of ours on a server that somebody paused must not wait for ever.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(30);
 
+/// Where a server keeps its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disk {
+    /// In memory, which is faster; all is forgotten when it is stopped.
+    Memory,
+    /// In memory, and so small that it can be filled.
+    Small,
+    /// Where it outlives a restart.
+    Kept,
+}
+
+impl Disk {
+    /// The options of the folder in memory, where it is one.
+    fn options(self) -> Option<&'static str> {
+        match self {
+            Self::Memory => Some("rw,uid=999,gid=999,mode=0700"),
+            Self::Small => Some("rw,uid=999,gid=999,mode=0700,size=160m"),
+            Self::Kept => None,
+        }
+    }
+}
+
 /// A server.
 #[derive(Debug)]
 pub(super) struct PostgresServer {
     container: Container,
+    front: Front,
+    faults: PostgresFaults,
     administration: PgPool,
     databases: AtomicU64,
     templates: std::sync::Mutex<HashMap<String, Template>>,
@@ -68,15 +97,21 @@ pub(super) enum Found {
 }
 
 impl PostgresServer {
-    /// Starts a server. One in memory is faster, and forgets everything when it is stopped.
-    pub(super) async fn start(context: &Context, name: String, in_memory: bool) -> Result<Self, Error> {
+    /// Starts a server.
+    pub(super) async fn start(
+        context: &Context,
+        name: String,
+        disk: Disk,
+        disturbable: bool,
+    ) -> Result<Self, Error> {
         let version = &Versions::supported().postgres.default;
         let image = context.image(Image::Postgres(version.clone())).await?;
-        let memory = if in_memory {
-            vec![(DATA, "rw,uid=999,gid=999,mode=0700")]
-        } else {
-            Vec::new()
-        };
+        let memory = disk
+            .options()
+            .map(|options| (DATA, options))
+            .into_iter()
+            .collect();
+        let few = disturbable.then_some(FEW_CONNECTIONS);
         let container = Container::start(
             context,
             Recipe {
@@ -85,6 +120,7 @@ impl PostgresServer {
                 port: PORT,
                 arguments: SETTINGS
                     .iter()
+                    .chain(&few)
                     .flat_map(|setting| ["-c".into(), (*setting).into()])
                     .collect(),
                 environment: vec![("POSTGRES_PASSWORD", PASSWORD.into())],
@@ -101,9 +137,12 @@ impl PostgresServer {
         let administration = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(STATEMENT_DEADLINE)
-            .connect_lazy_with(options);
+            .connect_lazy_with(options.clone());
+        let front = Front::start(context, &container, PORT, disturbable).await?;
         let server = Self {
+            faults: PostgresFaults::new(options, (disk == Disk::Small).then_some(DATA)),
             container,
+            front,
             administration,
             databases: AtomicU64::new(1),
             templates: std::sync::Mutex::default(),
@@ -124,28 +163,32 @@ impl PostgresServer {
     }
 
     pub(super) async fn disturb(&self, fault: Fault) -> Result<(), Error> {
+        match fault {
+            Fault::Heal => {
+                self.faults.heal().await?;
+                return self.front.heal().await;
+            }
+            Fault::DiskFull | Fault::SlowQueries | Fault::OutOfConnections | Fault::WrongPassword => {
+                return self.faults.begin(fault).await;
+            }
+            _ if self.front.disturb(fault).await? => return Ok(()),
+            _ => {}
+        }
         self.container.disturb(fault).await?;
         if fault.starts() {
-            self.until_ready().await
-        } else {
-            Ok(())
+            self.until_ready().await?;
         }
+        self.front.follow(fault).await
     }
 
     /// A database's URL as processes of this machine reach it.
     pub(super) fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://{USER}:{PASSWORD}@127.0.0.1:{}/{database}",
-            self.container.port()
-        )
+        format!("postgres://{USER}:{PASSWORD}@{}/{database}", self.front.outside())
     }
 
     /// A database's URL as containers of the run reach it.
     pub(super) fn url_inside(&self, database: &str) -> String {
-        format!(
-            "postgres://{USER}:{PASSWORD}@{}:{PORT}/{database}",
-            self.container.name()
-        )
+        format!("postgres://{USER}:{PASSWORD}@{}/{database}", self.front.inside())
     }
 
     /// Makes an empty database.

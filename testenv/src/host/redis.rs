@@ -9,6 +9,8 @@ use std::{
 use super::{
     Context,
     container::{Container, Recipe},
+    front::Front,
+    redis_faults::RedisFaults,
 };
 use crate::{Error, provision::Image, stack::Fault, versions::Versions};
 
@@ -23,12 +25,14 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct RedisServer {
     container: Container,
+    front: Front,
+    faults: RedisFaults,
     free: Mutex<BTreeSet<u32>>,
 }
 
 impl RedisServer {
     /// Starts a server that keeps everything in memory.
-    pub(super) async fn start(context: &Context, name: String) -> Result<Self, Error> {
+    pub(super) async fn start(context: &Context, name: String, disturbable: bool) -> Result<Self, Error> {
         let version = &Versions::supported().redis.default;
         let image = context.image(Image::Redis(version.clone())).await?;
         let databases = DATABASES.to_string();
@@ -40,6 +44,9 @@ impl RedisServer {
             "",
             "--appendonly",
             "no",
+            // Where it writes to is what a full disk is made of.
+            "--enable-protected-configs",
+            "yes",
         ];
         let container = Container::start(
             context,
@@ -53,8 +60,11 @@ impl RedisServer {
             },
         )
         .await?;
+        let front = Front::start(context, &container, PORT, disturbable).await?;
         let server = Self {
+            faults: RedisFaults::new(container.port()),
             container,
+            front,
             free: Mutex::new((0..DATABASES).collect()),
         };
         server.until_ready().await?;
@@ -70,22 +80,32 @@ impl RedisServer {
     }
 
     pub(super) async fn disturb(&self, fault: Fault) -> Result<(), Error> {
+        match fault {
+            Fault::Heal => {
+                self.faults.heal().await?;
+                return self.front.heal().await;
+            }
+            Fault::DiskFull | Fault::SlowQueries | Fault::OutOfConnections | Fault::WrongPassword => {
+                return self.faults.begin(fault).await;
+            }
+            _ if self.front.disturb(fault).await? => return Ok(()),
+            _ => {}
+        }
         self.container.disturb(fault).await?;
         if fault.starts() {
-            self.until_ready().await
-        } else {
-            Ok(())
+            self.until_ready().await?;
         }
+        self.front.follow(fault).await
     }
 
     /// A logical database's URL as processes of this machine reach it.
     pub(super) fn url(&self, database: u32) -> String {
-        format!("redis://127.0.0.1:{}/{database}", self.container.port())
+        format!("redis://{}/{database}", self.front.outside())
     }
 
     /// A logical database's URL as containers of the run reach it.
     pub(super) fn url_inside(&self, database: u32) -> String {
-        format!("redis://{}:{PORT}/{database}", self.container.name())
+        format!("redis://{}/{database}", self.front.inside())
     }
 
     /// Takes an empty logical database.
@@ -111,7 +131,8 @@ impl RedisServer {
 
     async fn command(&self, database: u32, command: &str) -> redis::RedisResult<()> {
         let exchange = async {
-            let client = redis::Client::open(self.url(database))?;
+            let client =
+                redis::Client::open(format!("redis://127.0.0.1:{}/{database}", self.container.port()))?;
             let mut connection = client.get_multiplexed_async_connection().await?;
             redis::cmd(command).exec_async(&mut connection).await
         };

@@ -23,7 +23,7 @@ use crate::{
     Error,
     cluster::host::HostCluster,
     protocol::{Response, StackAddresses, StackRequest, Status},
-    stack::Part,
+    stack::{Fault, Part},
 };
 
 /// How long requests that were asked before the end may take; what they made is removed after that.
@@ -67,7 +67,7 @@ impl Host {
     pub(super) async fn start_stack(&self, request: &StackRequest) -> Result<HostedStack, Error> {
         let id = self.stacks.fetch_add(1, Ordering::Relaxed);
         let servers = match request.dedicated {
-            true => Arc::new(Servers::dedicated(id)),
+            true => Arc::new(Servers::dedicated(id, request.small_disk)),
             false => self.shared.clone(),
         };
         let stack = HostedStack::start(&self.context, id, servers, request).await?;
@@ -93,6 +93,15 @@ impl Host {
         }
         let stack = self.start_stack(request).await?;
         Ok(kept.insert(stack).addresses())
+    }
+
+    /// Disturbs a part of the stack that belongs to the run.
+    pub(super) async fn disturb_kept(&self, part: Part, fault: Fault) -> Result<(), Error> {
+        let kept = self.kept.lock().await;
+        let stack = kept
+            .as_ref()
+            .ok_or_else(|| Error::Refused("nothing is up".to_owned()))?;
+        stack.disturb(part, fault).await
     }
 
     /// The log of a part of the stack that belongs to the run.

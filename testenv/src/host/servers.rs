@@ -2,7 +2,11 @@
 
 use tokio::sync::OnceCell;
 
-use super::{Context, postgres::PostgresServer, redis::RedisServer};
+use super::{
+    Context,
+    postgres::{Disk, PostgresServer},
+    redis::RedisServer,
+};
 use crate::Error;
 
 /// At most one server of each kind.
@@ -10,8 +14,10 @@ use crate::Error;
 pub(super) struct Servers {
     /// Follows the names of containers.
     suffix: String,
-    /// Whether a server may forget its data when it is stopped.
-    forgetful: bool,
+    /// Where a Postgres keeps its data.
+    disk: Disk,
+    /// Whether faults can happen on the way to a server.
+    disturbable: bool,
     postgres: OnceCell<PostgresServer>,
     redis: OnceCell<RedisServer>,
 }
@@ -21,17 +27,19 @@ impl Servers {
     pub(super) fn shared() -> Self {
         Self {
             suffix: String::new(),
-            forgetful: true,
+            disk: Disk::Memory,
+            disturbable: false,
             postgres: OnceCell::new(),
             redis: OnceCell::new(),
         }
     }
 
     /// Those of one dedicated stack, which may be stopped and started.
-    pub(super) fn dedicated(stack: u64) -> Self {
+    pub(super) fn dedicated(stack: u64, small_disk: bool) -> Self {
         Self {
             suffix: format!("-{stack}"),
-            forgetful: false,
+            disk: if small_disk { Disk::Small } else { Disk::Kept },
+            disturbable: true,
             postgres: OnceCell::new(),
             redis: OnceCell::new(),
         }
@@ -41,7 +49,7 @@ impl Servers {
     pub(super) async fn postgres(&self, context: &Context) -> Result<&PostgresServer, Error> {
         let name = format!("postgres{}", self.suffix);
         self.postgres
-            .get_or_try_init(|| PostgresServer::start(context, name, self.forgetful))
+            .get_or_try_init(|| PostgresServer::start(context, name, self.disk, self.disturbable))
             .await
     }
 
@@ -49,7 +57,7 @@ impl Servers {
     pub(super) async fn redis(&self, context: &Context) -> Result<&RedisServer, Error> {
         let name = format!("redis{}", self.suffix);
         self.redis
-            .get_or_try_init(|| RedisServer::start(context, name))
+            .get_or_try_init(|| RedisServer::start(context, name, self.disturbable))
             .await
     }
 

@@ -71,8 +71,11 @@ impl Session {
             Request::DatabaseFrom { stack, key } => self.database_from(stack, &key).await,
             Request::TemplateReady => self.template_ready().await,
             Request::Fault { part, fault } => {
-                let stack = self.stack.as_ref().ok_or_else(|| no_stack(part))?;
-                stack.disturb(part, fault).await.map(|()| Response::Done)
+                match &self.stack {
+                    Some(stack) => stack.disturb(part, fault).await,
+                    None => self.host.disturb_kept(part, fault).await,
+                }?;
+                Ok(Response::Done)
             }
             Request::Logs { part } => self.logs(part).await,
             Request::Cluster { level, nodes } => {
@@ -174,8 +177,4 @@ impl Session {
         }
         self.host.clients.left(self.owner);
     }
-}
-
-fn no_stack(part: Part) -> Error {
-    Error::Refused(format!("this connection has no stack, so no {part}"))
 }

@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use super::{Database, Lease, Part, fault::faults};
+use super::{
+    Database, Lease, Part,
+    fault::{faults, server_faults},
+};
 use crate::Error;
 
 /// A Postgres server with a database of the stack's own, empty at its start.
@@ -44,3 +47,4 @@ impl Postgres {
 }
 
 faults!(Postgres, Part::Postgres);
+server_faults!(Postgres);

@@ -1,6 +1,9 @@
 //! Redis as a test sees it.
 
-use super::{Lease, Part, fault::faults};
+use super::{
+    Lease, Part,
+    fault::{faults, server_faults},
+};
 
 /// A logical Redis database of the stack's own, empty at its start. Channels of publish and subscribe know no logical
 /// databases: name them after the test.
@@ -22,3 +25,4 @@ impl Redis {
 }
 
 faults!(Redis, Part::Redis);
+server_faults!(Redis);

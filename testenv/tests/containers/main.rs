@@ -7,6 +7,7 @@
     reason = "what a test needs is there, or the test fails; figures are printed"
 )]
 
+mod chaos;
 mod clients;
 mod databases;
 mod faults;

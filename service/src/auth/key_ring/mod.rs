@@ -20,6 +20,7 @@ use std::{
 };
 
 use secrecy::ExposeSecret as _;
+use serde::Serialize;
 use time::OffsetDateTime;
 
 pub use error::{KeyFault, KeyRingError};
@@ -51,6 +52,25 @@ impl Rules {
             refuse_known: profile == Profile::Production,
         }
     }
+}
+
+/// What may be known of a key, which is not the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyStatus {
+    /// Its name.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: &'static str,
+    /// Whether it is the one that signs.
+    pub signs: bool,
+    /// From when on it may sign, where `ring.json` says so.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub activate_at: Option<OffsetDateTime>,
+    /// From when on it does nothing.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub expire_at: Option<OffsetDateTime>,
+    /// How long it has been allowed to sign; negative before.
+    pub age_seconds: Option<i64>,
 }
 
 /// The keys of one directory, as they were when it was read.
@@ -134,6 +154,20 @@ impl KeyRing {
         Jwks {
             keys: alive.filter_map(Key::jwk).collect(),
         }
+    }
+
+    /// When each key may be used, by name.
+    pub fn status(&self, now: OffsetDateTime) -> Vec<KeyStatus> {
+        let signer = self.signer(now);
+        let status = |key: &Key| KeyStatus {
+            kid: key.kid().to_owned(),
+            algorithm: key.algorithm().name(),
+            signs: signer == Some(key.kid()),
+            activate_at: key.activate_at(),
+            expire_at: key.expire_at(),
+            age_seconds: key.activate_at().map(|at| (now - at).whole_seconds()),
+        };
+        self.keys.values().map(status).collect()
     }
 
     /// The name of the key that signs at this moment, if any does.

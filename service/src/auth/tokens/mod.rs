@@ -20,7 +20,7 @@ pub use shape::looks_like_jwt;
 pub(super) use claims::{Claims, Grant};
 
 use super::{
-    LiveKeyRing, crypto,
+    KeyStatus, LiveKeyRing, crypto,
     key_ring::{Key, KeyRing},
     test_key,
 };
@@ -126,6 +126,11 @@ impl Tokens {
     /// The public keys that verify at this moment.
     pub fn jwks(&self, now: OffsetDateTime) -> crate::auth::Jwks {
         self.ring.current().jwks(now)
+    }
+
+    /// When each key of the ring may be used.
+    pub fn keys(&self, now: OffsetDateTime) -> Vec<KeyStatus> {
+        self.ring.current().status(now)
     }
 
     /// Whose token it is, if it is one of ours and good at this moment.

@@ -11,11 +11,10 @@ fn load(vars: &[(&str, &str)], dotenv: &str) -> Result<Config, Errors> {
 
 #[test]
 fn the_environment_hides_dotenv_and_dotenv_hides_defaults() {
-    let dotenv =
-        "# comment\nULTRA_CACHE_TTL=2h\nexport ULTRA_CACHE_MAX_ENTRIES='7'\nULTRA_AUTH_REGISTRATION=invite\n";
+    let dotenv = "# comment\nULTRA_CACHE_TTL=2h\nexport ULTRA_CACHE_MAX_BYTES='70000'\nULTRA_AUTH_REGISTRATION=invite\n";
     let config = load(&[("ULTRA_CACHE_TTL", "3h")], dotenv).unwrap();
     assert_eq!(config.cache.ttl, Duration::from_secs(3 * 3_600));
-    assert_eq!(config.cache.max_entries, 7);
+    assert_eq!(config.cache.max_bytes, 70_000);
     assert_eq!(config.auth.registration, Registration::Invite);
     assert_eq!(config.cache.connect_timeout, Duration::from_secs(1));
 }
@@ -31,8 +30,8 @@ fn the_example_of_a_dotenv_starts_when_everything_in_it_is_uncommented() {
         .filter(assigns)
         .collect();
     assert_eq!(lines.len(), VARIABLES.len());
-    let file = "ULTRA_CONFIG_FILE=";
-    let lines: Vec<&str> = lines.into_iter().filter(|line| !line.starts_with(file)).collect();
+    let names_file = |line: &&str| FILES.iter().any(|name| line.starts_with(&format!("{name}=")));
+    let lines: Vec<&str> = lines.into_iter().filter(|line| !names_file(line)).collect();
     load(&[], &lines.join("\n")).unwrap();
 }
 

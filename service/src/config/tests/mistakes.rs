@@ -29,6 +29,9 @@ const fn contradicts(
     }
 }
 
+/// A file that holds a certificate, from the crate's folder.
+const CERTIFICATE: &str = "src/auth/key_ring/testdata/certificate.pem";
+
 const ALL: &[Mistakes] = &[
     of("ULTRA_PROFILE", &["Production", "staging"]),
     contradicts("ULTRA_MODE", &["live"], &[&[("ULTRA_MODE", "real")]]),
@@ -106,7 +109,15 @@ const ALL: &[Mistakes] = &[
     of("ULTRA_CACHE_CONNECT_TIMEOUT", &["1"]),
     of("ULTRA_CACHE_RESPONSE_TIMEOUT", &["fast"]),
     of("ULTRA_CACHE_TTL", &["1d"]),
-    of("ULTRA_CACHE_MAX_ENTRIES", &["1k"]),
+    of("ULTRA_CACHE_MAX_BYTES", &["8MB"]),
+    contradicts(
+        "ULTRA_CACHE_CA_FILE",
+        &["/does/not/exist.pem", "/dev/null"],
+        &[
+            &[("ULTRA_CACHE_CA_FILE", CERTIFICATE)],
+            &[("ULTRA_CACHE_CA_FILE", CERTIFICATE), ("REDIS_URL", "redis://h")],
+        ],
+    ),
     of("ULTRA_LIMITS_REPLICAS", &["three", "1.5"]),
     of("ULTRA_LIMITS_REFUSED_PER_ADDRESS", &["60/min"]),
     of("ULTRA_AUTH_ANONYMOUS", &["yes", "TRUE", "0"]),

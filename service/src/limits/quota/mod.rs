@@ -301,7 +301,7 @@ impl Quotas {
     /// Tells the others what was spent here while nobody could be told.
     async fn hand_over(&self) -> Result<(), Lost> {
         let Some(shared) = &self.redis else { return Ok(()) };
-        if shared.redis.is_lost() {
+        if !shared.redis.can_be_asked() {
             return Err(Lost);
         }
         for (subject, day) in self.local.with_own() {

@@ -142,6 +142,10 @@ impl<D: Database> AccountStore for D {
         invites::create(self, invite, audit).await
     }
 
+    async fn record(&self, audit: &AuditEntry) -> Result<(), Error> {
+        audit_log::record(self, audit).await
+    }
+
     async fn audit_log(&self, page: Page<Uuid>) -> Result<Vec<AuditEntry>, Error> {
         audit_log::list(self, page).await
     }

@@ -6,6 +6,7 @@ use super::{
     Database, Transaction, call,
     connection::{execute, fetch_all},
     timestamp::Timestamp,
+    transaction,
 };
 use crate::store::{AuditEntry, Error, Page, error::unreadable};
 
@@ -59,6 +60,13 @@ pub(super) async fn commit_if(
         transaction.commit().await?;
     }
     Ok(changed)
+}
+
+pub(super) async fn record(database: &impl Database, entry: &AuditEntry) -> Result<(), Error> {
+    transaction(database, || async move {
+        commit_if(database.begin().await?, true, entry).await.map(drop)
+    })
+    .await
 }
 
 pub(super) async fn list(database: &impl Database, page: Page<Uuid>) -> Result<Vec<AuditEntry>, Error> {

@@ -9,9 +9,10 @@ use std::{
 
 use async_trait::async_trait;
 use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
 use ultra_service::{
     auth::Principal,
-    cache::Redis,
+    cache::redis::Connection,
     config::{Config, Tier},
     domain::{Account, ApiKeyId, ClientNetwork, ModelId, Role, Usage, UserId},
     limits::{Allowance, Amount, Caller, Limits, Reservation, Sources, SpentToday, Status, TierOf},
@@ -101,7 +102,11 @@ impl Replicas {
         let config = Config::from_env(vars.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
         let build = |_| {
             let url = config.cache.redis_url.as_ref();
-            let redis = url.map(|url| Redis::connect_lazily(url, &config.cache).unwrap());
+            let redis = url.map(|url| {
+                let connection = Connection::new(url, &config.cache).unwrap();
+                tokio::spawn(connection.clone().keep(CancellationToken::new()));
+                connection
+            });
             let tiers = BTreeMap::from([("free".to_owned(), tier)]);
             let price = serde_json::from_str(r#"{"inputPerMillion": "1", "outputPerMillion": "2"}"#).unwrap();
             let prices = BTreeMap::from([(model(), price)]).into();
@@ -109,13 +114,7 @@ impl Replicas {
                 tier_of: store.clone(),
                 spent_today: store.clone(),
             };
-            Arc::new(Limits::new(
-                &config.limits,
-                tiers,
-                prices,
-                sources,
-                redis.as_ref(),
-            ))
+            Arc::new(Limits::new(&config.limits, tiers, prices, sources, redis))
         };
         Self((0..replicas).map(build).collect())
     }

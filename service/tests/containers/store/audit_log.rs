@@ -61,3 +61,15 @@ pub(super) async fn a_change_whose_entry_cannot_be_written_does_not_happen(fresh
     store.erase_user(ada.id, at(2), &entry).await.unwrap_err();
     assert!(store.user(ada.id).await.unwrap().is_some());
 }
+
+pub(super) async fn what_is_done_to_something_else_is_recorded_too(fresh: Fresh) {
+    let store = fresh.store().await;
+    let actor = Actor::User(UserId::generate());
+    let entry = AuditEntry::new(at(1), actor, "cache.cleared", "cache");
+    store.record(&entry).await.unwrap();
+    let page = Page {
+        after: None,
+        limit: 2,
+    };
+    assert_eq!(store.audit_log(page).await.unwrap(), [entry]);
+}

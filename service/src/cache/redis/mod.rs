@@ -1,0 +1,121 @@
+//! Redis, as the cache uses it, over the connection that the limits use too.
+
+mod connection;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::cmd;
+
+pub use connection::{Breaker, BreakerState, Connection};
+
+use super::{Error, Key, RemoteCache, RemoteSize};
+
+/// How many keys one step of a removal looks at.
+const STEP: usize = 1_000;
+
+/// A claim belongs to whoever made it: only they prolong it, and only they end it.
+const PROLONG: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0";
+const RELEASE: &str =
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0";
+
+/// The answers of all replicas, in Redis.
+#[derive(Clone)]
+pub struct Redis {
+    connection: Connection,
+}
+
+impl Redis {
+    /// Over this connection.
+    pub fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+}
+
+#[async_trait]
+impl RemoteCache for Redis {
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, Error> {
+        self.connection.call(cmd("GET").arg(key.as_str())).await
+    }
+
+    async fn set(&self, key: &Key, value: &[u8], ttl: Duration) -> Result<(), Error> {
+        let seconds = ttl.as_secs().max(1);
+        let mut set = cmd("SET");
+        set.arg(key.as_str()).arg(value).arg("EX").arg(seconds);
+        self.connection.call(&set).await
+    }
+
+    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<bool, Error> {
+        let mut set = cmd("SET");
+        set.arg(key.claim())
+            .arg(owner)
+            .arg("NX")
+            .arg("PX")
+            .arg(millis(ttl));
+        let taken: Option<String> = self.connection.call(&set).await?;
+        Ok(taken.is_some())
+    }
+
+    async fn prolong(&self, key: &Key, owner: &str, ttl: Duration) -> Result<(), Error> {
+        let mut eval = cmd("EVAL");
+        eval.arg(PROLONG)
+            .arg(1)
+            .arg(key.claim())
+            .arg(owner)
+            .arg(millis(ttl));
+        self.connection.call(&eval).await
+    }
+
+    async fn release(&self, key: &Key, owner: &str) -> Result<(), Error> {
+        let mut eval = cmd("EVAL");
+        eval.arg(RELEASE).arg(1).arg(key.claim()).arg(owner);
+        self.connection.call(&eval).await
+    }
+
+    async fn clear(&self) -> Result<u64, Error> {
+        let (mut cursor, mut removed) = (0_u64, 0);
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(Key::PATTERN)
+                .arg("COUNT")
+                .arg(STEP);
+            let (next, keys): (u64, Vec<String>) = self.connection.call(&scan).await?;
+            if !keys.is_empty() {
+                removed += self.connection.call::<u64>(cmd("UNLINK").arg(&keys)).await?;
+            }
+            if next == 0 {
+                return Ok(removed);
+            }
+            cursor = next;
+        }
+    }
+
+    async fn size(&self) -> Result<RemoteSize, Error> {
+        let keys = self.connection.call(&cmd("DBSIZE")).await?;
+        let info: String = self.connection.call(cmd("INFO").arg("memory")).await?;
+        let bytes = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(RemoteSize {
+            keys,
+            used_memory_bytes: bytes
+                .and_then(|bytes| bytes.trim().parse().ok())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Whether it remembers: a server whose disk is full, or that is a replica, answers and keeps nothing.
+    async fn probe(&self) -> Result<(), Error> {
+        let mut set = cmd("SET");
+        set.arg("ultra:v1:probe").arg("").arg("EX").arg(10);
+        self.connection.call(&set).await
+    }
+
+    fn breaker(&self) -> Breaker {
+        self.connection.breaker()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
