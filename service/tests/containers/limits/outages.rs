@@ -82,10 +82,10 @@ async fn a_lost_redis_costs_one_timeout_and_each_replica_admits_its_share_until_
     let refused = ask(&service).await;
     assert_eq!(refused.status(), 429);
     assert!(counts_alone(&refused) && refused.headers().contains_key("retry-after"));
-    let report = service.dependency_is("limits", "down").await;
+    let report = service.dependency_is("limits", "degraded").await;
     assert_eq!(
         (&report["status"], &report["dependencies"]["limits"]["error"]),
-        (&"degraded".into(), &"local".into())
+        (&"warn".into(), &"local".into())
     );
     stack.redis().unpause().await.unwrap();
     let took = until_shared(&service).await;
