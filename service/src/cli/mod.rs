@@ -1,6 +1,7 @@
 //! The command line: one file for each group of subcommands.
 
 mod keys;
+mod migrate;
 mod secrets;
 mod token;
 mod users;
@@ -49,6 +50,8 @@ enum Command {
     /// What can be configured.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Bring the database's schema up to date, or only look whether it is. Several may do so at once.
+    Migrate(migrate::Arguments),
     /// Accounts of people.
     #[command(subcommand)]
     Users(users::Command),
@@ -97,6 +100,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
             Ok(address) => run_to_end(healthcheck(address)),
             Err(errors) => Ok(refuse(&errors)),
         },
+        Command::Migrate(arguments) => configured(async |config| migrate::run(arguments, config).await),
         Command::Users(command) => configured(async |config| users::run(command, config).await),
         Command::Keys(command) => keys::run(&command),
         Command::Secrets(command) => configured(async |config| secrets::run(command, config).await),

@@ -59,7 +59,53 @@ pub(super) const ACQUIRE_TIMEOUT: Variable = Variable {
     default: Default::Value("5s"),
     production: Production::AsElsewhere,
     example: "5s",
-    description: "How long a request waits for a connection.",
+    description: "How long a request waits for the database: for a connection, and for all that it asks on it.",
+};
+
+pub(super) const MIN_CONNECTIONS: Variable = Variable {
+    name: "ULTRA_DATABASE_MIN_CONNECTIONS",
+    concern: "database",
+    secret: false,
+    shape: Shape::Number(0, 1_000),
+    default: Default::Value("1"),
+    production: Production::AsElsewhere,
+    example: "2",
+    description: "The connections to PostgreSQL that one replica keeps open while it needs none.",
+};
+
+pub(super) const IDLE_TIMEOUT: Variable = Variable {
+    name: "ULTRA_DATABASE_IDLE_TIMEOUT",
+    concern: "database",
+    secret: false,
+    shape: Shape::Duration(Duration::from_secs(1), Duration::from_secs(24 * 3_600)),
+    default: Default::Value("10m"),
+    production: Production::AsElsewhere,
+    example: "10m",
+    description: "How long a connection to PostgreSQL that nobody uses stays open.",
+};
+
+pub(super) const MAX_LIFETIME: Variable = Variable {
+    name: "ULTRA_DATABASE_MAX_LIFETIME",
+    concern: "database",
+    secret: false,
+    shape: Shape::Duration(Duration::from_secs(1), Duration::from_secs(7 * 24 * 3_600)),
+    default: Default::Value("30m"),
+    production: Production::AsElsewhere,
+    example: "30m",
+    description: "How long a connection to PostgreSQL lives at most. Those that were opened together end at different \
+                  times, in the last fifth of it.",
+};
+
+pub(super) const STATEMENT_TIMEOUT: Variable = Variable {
+    name: "ULTRA_DATABASE_STATEMENT_TIMEOUT",
+    concern: "database",
+    secret: false,
+    shape: Shape::Duration(Duration::from_millis(10), Duration::from_secs(60)),
+    default: Default::Value("4s"),
+    production: Production::AsElsewhere,
+    example: "4s",
+    description: "When PostgreSQL gives a statement up. Where that is longer than nine tenths of \
+                  `ULTRA_DATABASE_ACQUIRE_TIMEOUT`, it is that much. Migrations take as long as they need.",
 };
 
 /// Where analyses are kept.
@@ -71,8 +117,16 @@ pub struct Database {
     pub migrate: Migrate,
     /// `ULTRA_DATABASE_MAX_CONNECTIONS`.
     pub max_connections: u32,
+    /// `ULTRA_DATABASE_MIN_CONNECTIONS`.
+    pub min_connections: u32,
+    /// `ULTRA_DATABASE_IDLE_TIMEOUT`.
+    pub idle_timeout: Duration,
+    /// `ULTRA_DATABASE_MAX_LIFETIME`.
+    pub max_lifetime: Duration,
     /// `ULTRA_DATABASE_ACQUIRE_TIMEOUT`.
     pub acquire_timeout: Duration,
+    /// `ULTRA_DATABASE_STATEMENT_TIMEOUT`.
+    pub statement_timeout: Duration,
 }
 
 /// Which database.
@@ -106,7 +160,19 @@ impl Database {
             _ => None,
         });
         let max_connections = source.number(&MAX_CONNECTIONS);
+        let min_connections = source.number(&MIN_CONNECTIONS);
+        if let (Some(least), Some(most)) = (min_connections, max_connections)
+            && least > most
+        {
+            source.invalid(
+                &MIN_CONNECTIONS,
+                &format!("exceeds {}, which is {most}", MAX_CONNECTIONS.name),
+            );
+        }
+        let idle_timeout = source.duration(&IDLE_TIMEOUT);
+        let max_lifetime = source.duration(&MAX_LIFETIME);
         let acquire_timeout = source.duration(&ACQUIRE_TIMEOUT);
+        let statement_timeout = source.duration(&STATEMENT_TIMEOUT);
         let target = match server {
             Some(server) => DatabaseTarget::Postgres(server.url),
             None if url_given => return None,
@@ -116,7 +182,11 @@ impl Database {
             target,
             migrate: migrate?,
             max_connections: max_connections?,
+            min_connections: min_connections?,
+            idle_timeout: idle_timeout?,
+            max_lifetime: max_lifetime?,
             acquire_timeout: acquire_timeout?,
+            statement_timeout: statement_timeout?,
         })
     }
 }

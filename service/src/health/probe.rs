@@ -1,13 +1,17 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Component as _, Dependency, DependencyStatus};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How soon what is down is looked at again: requests that need it are refused until a look succeeds, and that should
+/// take less than two seconds after its return.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// What takes longer to answer than this works, but not well.
 const SLOW: Duration = Duration::from_millis(500);
@@ -32,11 +36,17 @@ pub trait Probe: Send + Sync {
 
 /// Looks at a dependency again and again, until it is told to stop. Only changes are logged.
 pub async fn watch(dependency: Arc<Dependency>, probe: impl Probe, stop: CancellationToken) {
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        look(&dependency, &probe).await;
-    }
+    let watching = async {
+        loop {
+            look(&dependency, &probe).await;
+            sleep(match dependency.status() {
+                DependencyStatus::Down => RETRY,
+                _ => INTERVAL,
+            })
+            .await;
+        }
+    };
+    stop.run_until_cancelled(watching).await;
 }
 
 async fn look(dependency: &Dependency, probe: &impl Probe) {

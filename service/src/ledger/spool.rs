@@ -140,7 +140,15 @@ impl Spool {
             state.waiting += look_through(segment, &mut begun)?;
         }
         state.read = HEADER;
-        state.used.extend(used);
+        for segment in used {
+            if segment.end > HEADER {
+                state.used.push_back(segment);
+            } else {
+                // A process that ended before it wrote anything: were it kept, each restart would leave one more.
+                segment.retire()?;
+                state.spares.push_back(segment);
+            }
+        }
         state.next_segment(&self.folder)?;
         let unconfirmed = begun.len();
         for begin in begun.into_values() {

@@ -11,6 +11,9 @@ pub enum Error {
     /// It did not answer in time.
     #[error("the database did not answer in time")]
     Timeout,
+    /// It gave a statement up that took too long.
+    #[error("the database gave a statement up that took too long")]
+    SlowStatement,
     /// It answered with an error, or holds what this version cannot read.
     #[error("the database refused: {0}")]
     Refused(#[source] sqlx::Error),
@@ -31,7 +34,7 @@ impl Error {
     /// A short, stable word for what went wrong, for the health report.
     pub fn class(&self) -> &'static str {
         match self {
-            Self::Timeout | Self::Unavailable(sqlx::Error::PoolTimedOut) => "timeout",
+            Self::Timeout | Self::SlowStatement | Self::Unavailable(sqlx::Error::PoolTimedOut) => "timeout",
             Self::Unavailable(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 "connection_refused"
             }
@@ -46,7 +49,16 @@ impl Error {
 
     /// Whether the same call may succeed later, with nothing changed here.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout)
+        matches!(self, Self::Unavailable(_) | Self::Timeout | Self::SlowStatement)
+    }
+
+    /// Whether other connections may be broken too.
+    pub(super) fn may_be_of_the_connection(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Unavailable(error) => !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed),
+            _ => false,
+        }
     }
 
     /// Whether a transaction was given up in favour of another one (serialization failure, deadlock).
@@ -109,6 +121,13 @@ pub(super) fn unreadable(error: impl std::error::Error + Send + Sync + 'static) 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
+        // The server has given the statement up: the statement timeout.
+        const QUERY_CANCELED: &str = "57014";
+        if let E::Database(error) = &error
+            && error.code().as_deref() == Some(QUERY_CANCELED)
+        {
+            return Self::SlowStatement;
+        }
         let outage = match &error {
             E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
                 true

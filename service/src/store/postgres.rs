@@ -1,3 +1,5 @@
+mod pool;
+
 use std::{str::FromStr as _, time::Duration};
 
 use async_trait::async_trait;
@@ -5,64 +7,100 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
     PgPool,
     migrate::Migrator,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Error, PoolState, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row},
     records::owner,
-    sql::{Database, Lease, Transaction},
+    sql::{Database, Lease, Transaction, call},
 };
 use crate::{
     analyses::Analysis,
     config,
     domain::{Account, AnalysisId},
 };
+use pool::Trust;
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// The part of a call's time in which it may wait for a connection.
+const WAITING: f64 = 0.95;
 
 /// A PostgreSQL server.
 pub struct Postgres {
     pool: PgPool,
+    /// How to connect where statements may take their time.
+    unhurried: PgConnectOptions,
     /// Bounds each call as a whole: a server that hangs holds a connection that was acquired long ago.
     call_timeout: Duration,
+    trust: Trust,
 }
 
 impl Postgres {
     /// A pool that connects when it is first needed.
     pub fn connect_lazily(url: &SecretString, config: &config::Database) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(url.expose_secret())?.application_name("ultra-service");
-        let pool = PgPoolOptions::new()
-            .max_connections(config.max_connections)
-            .acquire_timeout(config.acquire_timeout)
-            .connect_lazy_with(options);
+        let call_timeout = config.acquire_timeout;
+        // A little earlier than we give up, so that a slow statement is told from a server that hangs.
+        let statement_timeout = config.statement_timeout.min(call_timeout.mul_f64(0.9));
+        let unhurried = PgConnectOptions::from_str(url.expose_secret())?.application_name("ultra-service");
+        let statement_timeout = statement_timeout.as_millis().max(1).to_string();
+        let options = unhurried
+            .clone()
+            .options([("statement_timeout", statement_timeout)]);
+        let trust = Trust::new(call_timeout);
         Ok(Self {
-            pool,
-            call_timeout: config.acquire_timeout,
+            pool: pool::lazy(options, config, &trust),
+            unhurried,
+            call_timeout,
+            trust,
         })
     }
 
-    async fn bounded<T>(&self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
-        match tokio::time::timeout(self.call_timeout, call).await {
-            Ok(result) => Ok(result?),
-            Err(_) => Err(Error::Timeout),
+    /// A connection, by as many tries as there is time for. That ends before the call does, so that a pool whose
+    /// connections are all in use is told from a server that hangs.
+    async fn acquire<T, F>(&self, attempt: impl Fn() -> F + Send) -> Result<T, sqlx::Error>
+    where
+        F: Future<Output = Result<T, sqlx::Error>> + Send,
+    {
+        let deadline = Instant::now() + self.call_timeout.mul_f64(WAITING);
+        loop {
+            match timeout_at(deadline, attempt()).await {
+                Ok(Err(sqlx::Error::PoolTimedOut)) if Instant::now() < deadline => {}
+                Ok(result) => return result,
+                Err(_) => return Err(sqlx::Error::PoolTimedOut),
+            }
         }
+    }
+
+    async fn connection(&self) -> Result<PoolConnection<sqlx::Postgres>, sqlx::Error> {
+        self.acquire(|| self.pool.acquire()).await
     }
 }
 
 #[async_trait]
 impl Database for Postgres {
     async fn lease(&self) -> Result<Lease, sqlx::Error> {
-        self.pool.acquire().await.map(Lease::Postgres)
+        self.connection().await.map(Lease::Postgres)
     }
 
     async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-        self.pool.begin().await.map(Transaction::Postgres)
+        self.acquire(|| self.pool.begin())
+            .await
+            .map(Transaction::Postgres)
     }
 
     fn call_timeout(&self) -> Option<Duration> {
         Some(self.call_timeout)
+    }
+
+    fn note_failure(&self, error: &Error) {
+        if error.may_be_of_the_connection() {
+            self.trust.note_failure();
+        }
     }
 }
 
@@ -73,14 +111,26 @@ impl Store for Postgres {
     }
 
     async fn migrate(&self) -> Result<Schema, Error> {
-        migrator().run(&self.pool).await?;
+        // A migration takes the time that it needs, and so does waiting for another replica's. Whatever it has locked
+        // goes with its connection.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.call_timeout)
+            .connect_lazy_with(self.unhurried.clone());
+        let migrated = migrator().run(&pool).await;
+        pool.close().await;
+        migrated?;
         self.schema().await
     }
 
     async fn schema(&self) -> Result<Schema, Error> {
-        let applied: Result<Vec<i64>, _> = self
-            .bounded(sqlx::query_scalar(analysis_row::APPLIED).fetch_all(&self.pool))
-            .await;
+        let applied: Result<Vec<i64>, _> = call(self, async {
+            let mut connection = self.connection().await?;
+            Ok(sqlx::query_scalar(analysis_row::APPLIED)
+                .fetch_all(&mut *connection)
+                .await?)
+        })
+        .await;
         match applied {
             Ok(applied) => Ok(Schema::compare(&MIGRATOR, &applied)),
             Err(Error::Refused(sqlx::Error::Database(error)))
@@ -93,24 +143,34 @@ impl Store for Postgres {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        self.bounded(sqlx::query("select 1").execute(&self.pool))
-            .await
-            .map(drop)
+        call(self, async {
+            let mut connection = self.connection().await?;
+            sqlx::query("select 1").execute(&mut *connection).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn save_analysis(&self, analysis: &Analysis, account: Account) -> Result<(), Error> {
-        let insert = bind_row!(AnalysisRow::from(analysis), owner(account));
-        self.bounded(insert.execute(&self.pool)).await.map(drop)
+        call(self, async {
+            let mut connection = self.connection().await?;
+            let insert = bind_row!(AnalysisRow::from(analysis), owner(account));
+            insert.execute(&mut *connection).await?;
+            Ok(())
+        })
+        .await
     }
 
     async fn analysis(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, Error> {
-        let select = sqlx::query_as::<_, AnalysisRow>(analysis_row::SELECT)
-            .bind(id.as_uuid())
-            .bind(owner(account));
-        self.bounded(select.fetch_optional(&self.pool))
-            .await?
-            .map(Analysis::try_from)
-            .transpose()
+        call(self, async {
+            let mut connection = self.connection().await?;
+            let select = sqlx::query_as::<_, AnalysisRow>(analysis_row::SELECT)
+                .bind(id.as_uuid())
+                .bind(owner(account));
+            let row = select.fetch_optional(&mut *connection).await?;
+            row.map(Analysis::try_from).transpose()
+        })
+        .await
     }
 
     fn pool(&self) -> PoolState {

@@ -91,9 +91,19 @@ async fn a_lost_postgres_fails_no_panel_and_only_reading_waits_for_it() {
         false
     );
     stack.postgres().start().await.unwrap();
-    service.dependency_is("database", "up").await;
-    assert_eq!(service.ask("And once it lives?").await["stored"], true);
-    assert_eq!(service.get(&path).send().await.unwrap().status(), 200);
+    let back = Instant::now();
+    until("answers can be read again", async || {
+        let status = service.get(&path).send().await.unwrap().status();
+        if status == 200 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    until("answers are stored again", async || {
+        let stored = service.ask("And once it lives?").await["stored"].clone();
+        if stored == true { Ok(()) } else { Err(stored) }
+    })
+    .await;
+    // Two seconds; the rest is room for a busy machine.
+    assert!(back.elapsed() < Duration::from_secs(3), "{:?}", back.elapsed());
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ pub(crate) mod fresh;
 mod invites;
 #[path = "store/migrations.rs"]
 mod migrations;
+#[path = "store/outages.rs"]
+mod outages;
 #[path = "store/provider_keys.rs"]
 mod provider_keys;
 #[path = "store/refresh_tokens.rs"]
@@ -84,6 +86,7 @@ contract! {
     }
     migrations {
         what_an_older_version_wrote_is_kept_and_it_can_go_on_writing,
+        the_version_before_this_one_works_on_this_ones_schema,
     }
     provider_keys {
         a_provider_has_one_key_and_the_last_one_counts,

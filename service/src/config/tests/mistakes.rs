@@ -92,7 +92,18 @@ const ALL: &[Mistakes] = &[
     ),
     of("ULTRA_DATABASE_MIGRATE", &["always"]),
     of("ULTRA_DATABASE_MAX_CONNECTIONS", &["ten"]),
+    contradicts(
+        "ULTRA_DATABASE_MIN_CONNECTIONS",
+        &["-1"],
+        &[&[
+            ("ULTRA_DATABASE_MIN_CONNECTIONS", "3"),
+            ("ULTRA_DATABASE_MAX_CONNECTIONS", "2"),
+        ]],
+    ),
+    of("ULTRA_DATABASE_IDLE_TIMEOUT", &["10"]),
+    of("ULTRA_DATABASE_MAX_LIFETIME", &["forever"]),
     of("ULTRA_DATABASE_ACQUIRE_TIMEOUT", &["5"]),
+    of("ULTRA_DATABASE_STATEMENT_TIMEOUT", &["5"]),
     of("ULTRA_LEDGER_SPOOL_SIZE", &["256MiB"]),
     of("ULTRA_LEDGER_RETENTION", &["13 months", "400d"]),
     contradicts(

@@ -234,6 +234,24 @@ fn a_file_of_another_version_is_left_alone() {
     assert!(path.join("0000000000000001.seg").exists());
 }
 
+#[test]
+fn restarts_while_the_store_is_away_take_no_more_space() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(&folder);
+    let lost = begun(&spool).unwrap();
+    drop(spool);
+    // This one writes that the request is unconfirmed.
+    let first = open(&folder).depth().bytes;
+    for _ in 0..20 {
+        let spool = open(&folder);
+        assert_eq!(spool.depth().bytes, first + SEGMENT_SIZE);
+        assert_eq!(spool.depth().waiting, 1);
+    }
+    let records = drain(&open(&folder));
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].id, lost.begin.id);
+}
+
 /// What can happen.
 #[derive(Debug, Clone)]
 enum Step {

@@ -3,6 +3,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::{PgConnection, SqliteConnection, pool::PoolConnection};
 
+use crate::store::Error;
+
 /// A database that the shared statements run on.
 #[async_trait]
 pub(in crate::store) trait Database: Send + Sync {
@@ -14,6 +16,9 @@ pub(in crate::store) trait Database: Send + Sync {
 
     /// Bounds each call as a whole; none where the database bounds itself.
     fn call_timeout(&self) -> Option<Duration>;
+
+    /// A call failed.
+    fn note_failure(&self, _: &Error) {}
 }
 
 /// A connection of the pool.

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use super::Database;
 use crate::store::Error;
@@ -14,12 +14,18 @@ pub(in crate::store) async fn call<T>(
     database: &impl Database,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> Result<T, Error> {
-    match database.call_timeout() {
-        Some(limit) => tokio::time::timeout(limit, work)
+    // Its connection is given back when it is dropped, and whether that one is any good has to be known by then.
+    let mut work = pin!(work);
+    let result = match database.call_timeout() {
+        Some(limit) => tokio::time::timeout(limit, work.as_mut())
             .await
             .unwrap_or(Err(Error::Timeout)),
         None => work.await,
+    };
+    if let Err(error) = &result {
+        database.note_failure(error);
     }
+    result
 }
 
 /// Makes a call that is a transaction. One that the database gave up in favour of another is tried again, after a

@@ -120,11 +120,19 @@ impl Fresh {
 }
 
 pub(crate) async fn open(target: DatabaseTarget) -> Arc<dyn Store> {
+    open_with(target, Duration::from_secs(30)).await
+}
+
+pub(crate) async fn open_with(target: DatabaseTarget, acquire_timeout: Duration) -> Arc<dyn Store> {
     let config = Database {
         target,
         migrate: Migrate::Auto,
         max_connections: 4,
-        acquire_timeout: Duration::from_secs(30),
+        min_connections: 0,
+        idle_timeout: Duration::from_secs(600),
+        max_lifetime: Duration::from_secs(1_800),
+        acquire_timeout,
+        statement_timeout: Duration::from_secs(20),
     };
     store::open(&config).await.unwrap()
 }
