@@ -140,16 +140,13 @@ impl Spool {
             state.waiting += look_through(segment, &mut begun)?;
         }
         state.read = HEADER;
-        for segment in used {
-            if segment.end > HEADER {
-                state.used.push_back(segment);
-            } else {
-                // A process that ended before it wrote anything: were it kept, each restart would leave one more.
-                segment.retire()?;
-                state.spares.push_back(segment);
-            }
+        // Nobody has promised that the disk has what the process before wrote last.
+        used.iter_mut().for_each(|segment| segment.is_dirty = true);
+        state.used.extend(used);
+        // The last one is written on: were a new one begun, each restart would take more space.
+        if state.used.is_empty() {
+            state.next_segment(&self.folder)?;
         }
-        state.next_segment(&self.folder)?;
         let unconfirmed = begun.len();
         for begin in begun.into_values() {
             let record = begin.end(Usage::default(), Money::default(), Outcome::Unconfirmed, false);
