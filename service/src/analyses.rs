@@ -13,13 +13,13 @@ use crate::{
     bill::Bill,
     cache::{self, Flight, Key, Lookup, Tier},
     config,
-    domain::{Account, AnalysisId, ApiKeyId, ModelId, Operation, Outcome, Prompt, Usage},
+    domain::{Account, AnalysisId, ApiKeyId, ModelId, Operation, Outcome, Prompt, Usage, UserId},
     health::Dependency,
     ledger::{self, Full, Ledger, NotRecorded},
     limits::{Allowance, Refused, Reservation},
     llm::{Provider, Sampling},
     panel::{self, Event, Failure, LeftOut, Plan, Progress, StageReport, Verdict},
-    store::{self, Store},
+    store::{self, Page, Store},
 };
 
 /// The part of its time that a request spends waiting for an equal one: what is left must do for a panel of its own.
@@ -262,10 +262,25 @@ impl Analyses {
 
     /// Finds an account's analysis.
     pub async fn find(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, store::Error> {
+        self.store_at_hand()?.analysis(id, account).await
+    }
+
+    /// Finds a user's analyses, the newest first, without the answers of their stages.
+    pub async fn list(&self, user: UserId, page: Page<AnalysisId>) -> Result<Vec<Analysis>, store::Error> {
+        self.store_at_hand()?.analyses(user, page).await
+    }
+
+    /// Removes an account's analysis. False: there is none.
+    pub async fn delete(&self, id: AnalysisId, account: Account) -> Result<bool, store::Error> {
+        self.store_at_hand()?.delete_analysis(id, account).await
+    }
+
+    /// Nobody waits for a store that is known to be lost.
+    fn store_at_hand(&self) -> Result<&dyn Store, store::Error> {
         if self.database.is_down() {
             return Err(store::Error::Timeout);
         }
-        self.store.analysis(id, account).await
+        Ok(&*self.store)
     }
 
     async fn open_bill(

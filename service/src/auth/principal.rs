@@ -66,6 +66,14 @@ impl Principal {
         }
     }
 
+    /// Who asks, where it is somebody in particular.
+    pub fn user(&self) -> Result<UserId, Denied> {
+        match self {
+            Self::Anonymous => Err(Denied::Unauthenticated),
+            Self::User { user, .. } | Self::Key { user, .. } => Ok(*user),
+        }
+    }
+
     /// The API key that is used, where one is.
     pub fn key(&self) -> Option<ApiKeyId> {
         match self {

@@ -2,18 +2,20 @@
 
 use axum::{
     Extension, Json,
-    extract::{Path, State},
-    http::{HeaderMap, HeaderName, header},
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response, sse},
 };
 use futures::{Stream, StreamExt as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{
     Api, Problem,
     body::JsonBody,
     context::RequestId,
+    pages::{PageQuery, next},
     problem::ProblemBody,
     sse::{event, respond},
 };
@@ -124,7 +126,6 @@ pub(super) async fn read(
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<Analysis>, Problem> {
-    let missing = || Problem::not_found("There is no analysis of this id.");
     // What is no id at all names nothing either.
     let id: AnalysisId = id.parse().map_err(|_| missing())?;
     // Another's is as good as none: that it exists is nobody else's business.
@@ -134,6 +135,74 @@ pub(super) async fn read(
         .await?
         .ok_or_else(missing)?;
     Ok(Json(analysis))
+}
+
+/// Some of one's own analyses.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AnalysisList {
+    /// The newest first, without the answers of their stages.
+    analyses: Vec<Analysis>,
+    /// Goes into `after` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Uuid>,
+}
+
+/// List one's own analyses, the newest first.
+///
+/// Analyses that were asked for without a credential are nobody's, and are in no list.
+#[utoipa::path(
+    get,
+    path = "/api/v1/analyses",
+    tag = "analyses",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page of analyses.", body = AnalysisList),
+        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    principal: Principal,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<AnalysisList>, Problem> {
+    let Query(query) = query?;
+    let page = query.page();
+    let limit = page.limit;
+    let analyses = api.analyses.list(principal.user()?, page).await?;
+    let next = next(&analyses, limit, |analysis| analysis.id.as_uuid());
+    Ok(Json(AnalysisList { analyses, next }))
+}
+
+/// Delete one's own analysis.
+///
+/// A remembered answer to the same question is no part of it, and is forgotten when its time is over.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/analyses/{id}",
+    tag = "analyses",
+    params(("id" = AnalysisId, Path, description = "The id that the analysis was given.")),
+    responses(
+        (status = 204, description = "The analysis is gone."),
+        (status = 404, description = "There is none of this id.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id: AnalysisId = id.parse().map_err(|_| missing())?;
+    if api.analyses.delete(id, principal.account()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(missing())
+    }
+}
+
+fn missing() -> Problem {
+    Problem::not_found("There is no analysis of this id.")
 }
 
 fn events(

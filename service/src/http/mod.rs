@@ -17,6 +17,7 @@ mod limits;
 mod models;
 mod openai;
 mod page;
+mod pages;
 mod problem;
 mod router;
 mod security_headers;

@@ -60,7 +60,8 @@ fn inference() -> OpenApiRouter<Api> {
 /// What they have asked before.
 fn history() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
-        .routes(routes!(analyses::read))
+        .routes(routes!(analyses::list))
+        .routes(routes!(analyses::read, analyses::delete))
         .routes(routes!(usage::read))
 }
 

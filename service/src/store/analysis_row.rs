@@ -20,6 +20,21 @@ pub(super) const SELECT: &str = "select id, created_at, prompt, answer, models, 
      input_tokens, output_tokens, duration_ms, left_out, stages from analyses \
      where id = $1 and user_id is not distinct from $2";
 
+/// The statement of a page of a user's analyses; `$none` is an empty list of stages, as the database writes one.
+macro_rules! select_page {
+    ($none:literal) => {
+        concat!(
+            "select id, created_at, prompt, answer, models, synthesizer, degraded, truncated, cached_by, input_tokens, \
+             output_tokens, duration_ms, left_out, ",
+            $none,
+            " as stages from analyses where user_id = $1 and id < $2 order by id desc limit $3"
+        )
+    };
+}
+pub(super) use select_page;
+
+pub(super) const DELETE: &str = "delete from analyses where id = $1 and user_id is not distinct from $2";
+
 pub(super) const APPLIED: &str = "select version from _sqlx_migrations where success";
 
 #[derive(sqlx::FromRow)]

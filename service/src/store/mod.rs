@@ -32,7 +32,7 @@ pub use usage_store::UsageStore;
 use crate::{
     analyses::Analysis,
     config::{self, DatabaseTarget},
-    domain::{Account, AnalysisId},
+    domain::{Account, AnalysisId, UserId},
 };
 
 /// How a pool's connections are used.
@@ -80,6 +80,12 @@ pub trait Store: AccountStore + SecretStore + UsageStore {
 
     /// How its connections are used.
     fn pool(&self) -> PoolState;
+
+    /// A user's analyses, the newest first, without the answers of their stages.
+    async fn analyses(&self, user: UserId, page: Page<AnalysisId>) -> Result<Vec<Analysis>, Error>;
+
+    /// Removes an analysis of this account. False: there is none.
+    async fn delete_analysis(&self, id: AnalysisId, account: Account) -> Result<bool, Error>;
 
     /// Lets go of all connections.
     async fn close(&self);

@@ -11,17 +11,18 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use super::{
-    Error, PoolState, Schema, Store,
-    analysis_row::{self, AnalysisRow, bind_row},
+    Error, Page, PoolState, Schema, Store,
+    analysis_row::{self, AnalysisRow, bind_row, select_page},
     records::owner,
     sql::{Database, Lease, Transaction, call},
 };
 use crate::{
     analyses::Analysis,
     config,
-    domain::{Account, AnalysisId},
+    domain::{Account, AnalysisId, UserId},
 };
 use pool::Trust;
 
@@ -169,6 +170,30 @@ impl Store for Postgres {
                 .bind(owner(account));
             let row = select.fetch_optional(&mut *connection).await?;
             row.map(Analysis::try_from).transpose()
+        })
+        .await
+    }
+
+    async fn analyses(&self, user: UserId, page: Page<AnalysisId>) -> Result<Vec<Analysis>, Error> {
+        call(self, async {
+            let mut connection = self.connection().await?;
+            let select = sqlx::query_as::<_, AnalysisRow>(select_page!("'[]'::jsonb"))
+                .bind(user.as_uuid())
+                .bind(page.after.map_or(Uuid::max(), AnalysisId::as_uuid))
+                .bind(i64::from(page.limit));
+            let rows = select.fetch_all(&mut *connection).await?;
+            rows.into_iter().map(Analysis::try_from).collect()
+        })
+        .await
+    }
+
+    async fn delete_analysis(&self, id: AnalysisId, account: Account) -> Result<bool, Error> {
+        call(self, async {
+            let mut connection = self.connection().await?;
+            let delete = sqlx::query(analysis_row::DELETE)
+                .bind(id.as_uuid())
+                .bind(owner(account));
+            Ok(delete.execute(&mut *connection).await?.rows_affected() == 1)
         })
         .await
     }

@@ -6,17 +6,18 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use uuid::Uuid;
 
 use super::{
-    Error, PoolState, Schema, Store,
-    analysis_row::{self, AnalysisRow, bind_row},
+    Error, Page, PoolState, Schema, Store,
+    analysis_row::{self, AnalysisRow, bind_row, select_page},
     records::owner,
     sql::{Database, Lease, Transaction},
 };
 use crate::{
     analyses::Analysis,
     config,
-    domain::{Account, AnalysisId},
+    domain::{Account, AnalysisId, UserId},
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
@@ -122,6 +123,22 @@ impl Store for Sqlite {
             .await?
             .map(Analysis::try_from)
             .transpose()
+    }
+
+    async fn analyses(&self, user: UserId, page: Page<AnalysisId>) -> Result<Vec<Analysis>, Error> {
+        let select = sqlx::query_as::<_, AnalysisRow>(select_page!("'[]'"))
+            .bind(user.as_uuid())
+            .bind(page.after.map_or(Uuid::max(), AnalysisId::as_uuid))
+            .bind(i64::from(page.limit));
+        let rows = select.fetch_all(&self.pool).await?;
+        rows.into_iter().map(Analysis::try_from).collect()
+    }
+
+    async fn delete_analysis(&self, id: AnalysisId, account: Account) -> Result<bool, Error> {
+        let delete = sqlx::query(analysis_row::DELETE)
+            .bind(id.as_uuid())
+            .bind(owner(account));
+        Ok(delete.execute(&self.pool).await?.rows_affected() == 1)
     }
 
     fn pool(&self) -> PoolState {

@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use crate::harness::{QUESTION, Service, events, json_of};
+use crate::{
+    auth,
+    harness::{QUESTION, Service, events, json_of},
+};
 
 #[tokio::test]
 async fn the_panel_answers_and_the_answer_can_be_read_again() {
@@ -100,4 +103,60 @@ async fn a_synthesizer_that_fails_is_replaced_by_another_model() {
         (&json!("mock/analyst"), &json!(false))
     );
     assert_eq!(answer["left_out"][0]["stage"], "ultra_synthesis");
+}
+
+#[tokio::test]
+async fn a_users_history_is_read_page_by_page_and_what_is_deleted_is_gone_from_it() {
+    let service = auth::people::service().await;
+    let (ada, bob) = (
+        service.user("ada@example.com").await.access,
+        service.user("bob@example.com").await.access,
+    );
+    let mut asked = Vec::new();
+    for prompt in ["One?", "Two?", "Three?"] {
+        let request = service
+            .post("/api/v1/analyses", &json!({"prompt": prompt}))
+            .bearer_auth(&ada);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        asked.push(answer["id"].clone());
+    }
+    let page = async |token: &str, query: &str| -> (Vec<Value>, Value) {
+        let request = service
+            .get(&format!("/api/v1/analyses{query}"))
+            .bearer_auth(token);
+        let page: Value = request.send().await.unwrap().json().await.unwrap();
+        let ids = page["analyses"].as_array().unwrap().iter();
+        (
+            ids.map(|analysis| analysis["id"].clone()).collect(),
+            page["next"].clone(),
+        )
+    };
+    let (first, next) = page(&ada, "?limit=2").await;
+    assert_eq!(first, [asked[2].clone(), asked[1].clone()]);
+    let rest = format!("?limit=2&after={}", next.as_str().unwrap());
+    assert_eq!(page(&ada, &rest).await, (vec![asked[0].clone()], Value::Null));
+    assert_eq!(page(&bob, "").await, (vec![], Value::Null));
+
+    let path = format!("/api/v1/analyses/{}", asked[1].as_str().unwrap());
+    let delete = async |token: &str| {
+        let request = service
+            .client
+            .delete(format!("{}{path}", service.url))
+            .bearer_auth(token);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(delete(&bob).await, 404);
+    assert_eq!(delete(&ada).await, 204);
+    assert_eq!(delete(&ada).await, 404);
+    assert_eq!(page(&ada, "").await.0, [asked[2].clone(), asked[0].clone()]);
+}
+
+#[tokio::test]
+async fn what_nobody_in_particular_asked_is_in_no_list() {
+    let service = Service::alone().await;
+    let asked = service.ask(QUESTION).await;
+    let list = service.get("/api/v1/analyses").send().await.unwrap();
+    assert_eq!(list.status(), 401);
+    let path = format!("/api/v1/analyses/{}", asked["id"].as_str().unwrap());
+    assert_eq!(service.get(&path).send().await.unwrap().status(), 200);
 }

@@ -55,7 +55,7 @@ async fn a_lost_postgres_fails_no_panel_and_only_reading_waits_for_it() {
     let database = stack.postgres().fresh_database().await.unwrap();
     let vars = [
         ("DATABASE_URL", database.url()),
-        ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "500ms"),
+        ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "2s"),
     ];
     let service = Service::start(&vars, None).await;
     let first = service.ask(QUESTION).await;

@@ -58,6 +58,8 @@ contract! {
         the_schema_is_made_once_and_a_closed_store_is_an_outage,
         an_analysis_reads_back_as_it_was_kept_and_keeping_it_again_changes_nothing,
         an_analysis_is_found_by_its_own_account_only,
+        analyses_are_listed_newest_first_page_by_page_to_their_user_alone,
+        an_analysis_is_deleted_once_and_by_its_own_account_only,
         a_foreign_analysis_cannot_be_taken_by_saving_it_again,
         an_analysis_that_ends_after_its_user_was_erased_is_refused,
     }

@@ -9,9 +9,12 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{PageQuery, next};
 use crate::{
-    http::{Api, Problem, problem::ProblemBody},
+    http::{
+        Api, Problem,
+        pages::{PageQuery, next},
+        problem::ProblemBody,
+    },
     store::{Actor, AuditEntry},
 };
 

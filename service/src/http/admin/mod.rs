@@ -5,37 +5,3 @@ pub(super) mod cache;
 pub(super) mod provider_keys;
 pub(super) mod usage;
 pub(super) mod users;
-
-use serde::Deserialize;
-use utoipa::IntoParams;
-
-use crate::store::Page;
-
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 200;
-
-/// A part of a list that may be long.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
-    /// The `next` of the page before.
-    after: Option<uuid::Uuid>,
-    /// How many at most: 1 to 200, 50 where nothing is said.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
-}
-
-impl PageQuery {
-    fn page<T: From<uuid::Uuid>>(&self) -> Page<T> {
-        Page {
-            after: self.after.map(T::from),
-            limit: self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
-        }
-    }
-}
-
-/// The cursor of the page that follows one of these items; none where they are fewer than were asked for.
-fn next<T>(items: &[T], limit: u32, id: impl Fn(&T) -> uuid::Uuid) -> Option<uuid::Uuid> {
-    let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
-    items.last().filter(|_| full).map(id)
-}

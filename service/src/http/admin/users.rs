@@ -12,10 +12,16 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{PageQuery, next};
 use crate::{
     domain::{Role, TierName, UserId},
-    http::{Api, Problem, auth::AccountBody, authentication::Admin, body::JsonBody, problem::ProblemBody},
+    http::{
+        Api, Problem,
+        auth::AccountBody,
+        authentication::Admin,
+        body::JsonBody,
+        pages::{PageQuery, next},
+        problem::ProblemBody,
+    },
 };
 
 /// Some users.

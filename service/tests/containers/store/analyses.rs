@@ -6,7 +6,7 @@ use ultra_service::{
     cache::Tier,
     domain::{Account, AnalysisId, Prompt, Usage, UserId},
     panel::{LeftOut, MemberAnswer, Reason, Stage, StageReport},
-    store::{Schema, Store},
+    store::{Page, Schema, Store},
 };
 
 use super::{
@@ -122,6 +122,72 @@ pub(super) async fn an_analysis_is_found_by_its_own_account_only(fresh: Fresh) {
             let found = store.analysis(analysis.id, account).await.unwrap();
             assert_eq!(found.is_some(), account == owner, "{owner:?}'s, for {account:?}");
         }
+    }
+}
+
+pub(super) async fn analyses_are_listed_newest_first_page_by_page_to_their_user_alone(fresh: Fresh) {
+    let store = fresh.store().await;
+    let (ada, bob) = (added(&store, "ada").await, added(&store, "bob").await);
+    let mut kept = Vec::new();
+    for owner in [ada, ada, bob, ada, ada, ada] {
+        let analysis = Analysis {
+            id: AnalysisId::generate(),
+            ..analysis()
+        };
+        store
+            .save_analysis(&analysis, Account::User(owner))
+            .await
+            .unwrap();
+        if owner == ada {
+            kept.push(analysis);
+        }
+    }
+    store
+        .save_analysis(&analysis(), Account::Anonymous)
+        .await
+        .unwrap();
+    let mut listed = Vec::new();
+    loop {
+        let after = listed.last().map(|last: &Analysis| last.id);
+        let page = store.analyses(ada, Page { after, limit: 2 }).await.unwrap();
+        assert!(page.len() <= 2);
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page);
+        // What comes meanwhile is newer than all pages, and moves none of them.
+        let newer = Analysis {
+            id: AnalysisId::generate(),
+            ..analysis()
+        };
+        store.save_analysis(&newer, Account::User(ada)).await.unwrap();
+    }
+    kept.reverse();
+    for analysis in &mut kept {
+        assert!(!analysis.stages.is_empty());
+        analysis.stages.clear();
+    }
+    assert_eq!(listed, kept);
+}
+
+pub(super) async fn an_analysis_is_deleted_once_and_by_its_own_account_only(fresh: Fresh) {
+    let store = fresh.store().await;
+    let (ada, bob) = (added(&store, "ada").await, added(&store, "bob").await);
+    for owner in [Account::User(ada), Account::Anonymous] {
+        let analysis = Analysis {
+            id: AnalysisId::generate(),
+            ..analysis()
+        };
+        store.save_analysis(&analysis, owner).await.unwrap();
+        assert!(
+            !store
+                .delete_analysis(analysis.id, Account::User(bob))
+                .await
+                .unwrap()
+        );
+        assert!(store.delete_analysis(analysis.id, owner).await.unwrap());
+        assert_eq!(store.analysis(analysis.id, owner).await.unwrap(), None);
+        assert!(!store.delete_analysis(analysis.id, owner).await.unwrap());
     }
 }
 
