@@ -368,7 +368,8 @@ impl Analyses {
 
     /// A remembered answer. Who waits for an equal request to work one out looks it up.
     async fn remembered(&self, key: Option<&Key>) -> Option<(Remembered, Tier)> {
-        self.cache.find(key?).await.and_then(readable)
+        let hit = self.cache.find(key?).await?;
+        readable(&hit)
     }
 
     /// A remembered answer, or one that an equal request has just worked out; else the leave to work it out.
@@ -380,7 +381,7 @@ impl Analyses {
         let Some(key) = key else { return (None, None) };
         match self.cache.look_up(key, patience).await {
             Lookup::Miss(flight) => (None, Some(flight)),
-            Lookup::Hit(hit) => (readable(hit), None),
+            Lookup::Hit(hit) => (readable(&hit), None),
         }
     }
 
@@ -450,7 +451,7 @@ impl Analysis {
     }
 }
 
-fn readable(hit: cache::Hit) -> Option<(Remembered, Tier)> {
+fn readable(hit: &cache::Hit) -> Option<(Remembered, Tier)> {
     match serde_json::from_slice(&hit.value) {
         Ok(remembered) => Some((remembered, hit.tier)),
         Err(error) => {
