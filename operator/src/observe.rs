@@ -82,11 +82,13 @@ pub fn secret_references(ud: &UltraDeployment) -> BTreeSet<&str> {
         .and_then(|database| database.external.as_ref());
     let ca = database.and_then(|external| external.ca_secret_ref.as_ref());
     let cache = spec.cache.as_ref().and_then(|cache| cache.external.as_ref());
+    let cache_ca = cache.and_then(|external| external.ca_secret_ref.as_ref());
     let admin = spec.auth.as_ref().and_then(|auth| auth.admin_secret_ref.as_ref());
     [
         database.map(|external| &external.url_secret_ref.name),
         ca.map(|ca| &ca.name),
         cache.map(|external| &external.url_secret_ref.name),
+        cache_ca.map(|ca| &ca.name),
         admin.map(|admin| &admin.name),
     ]
     .into_iter()

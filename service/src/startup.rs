@@ -120,6 +120,7 @@ impl Application {
             },
             redis.clone(),
         ));
+        background.spawn(limits.clone().keep(stop.clone()));
         let remote = redis.map(|redis| Arc::new(Redis::new(redis)) as Arc<dyn RemoteCache>);
         let kind = if remote.is_some() { "redis" } else { "memory" };
         let cached = Arc::new(Dependency::new("cache", kind));

@@ -42,6 +42,10 @@ pub struct BuiltinCache {
 pub struct ExternalCache {
     /// The Secret and its key that hold the connection URL, `rediss://:password@host:6379/0`.
     pub url_secret_ref: SecretKeyRef,
+
+    /// The Secret and its key that hold the CA of the server's certificate, where it is no public one. The URL begins with `rediss://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_secret_ref: Option<SecretKeyRef>,
 }
 
 /// Each pod caches for itself.

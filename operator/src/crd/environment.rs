@@ -38,6 +38,7 @@ pub const OWNED_VARIABLES: &[(&str, &str)] = &[
     ("DATABASE_URL_FILE", "spec.database.external"),
     ("REDIS_URL", "spec.cache.external"),
     ("REDIS_URL_FILE", "spec.cache.external"),
+    ("ULTRA_CACHE_CA_FILE", "spec.cache.external.caSecretRef"),
 ];
 
 /// One environment variable.

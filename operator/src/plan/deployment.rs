@@ -121,6 +121,10 @@ fn service_volumes(ultra: &Validated, config_map: &ConfigMap) -> Vec<Volume> {
         let file = [(ca.key.as_str(), env::DATABASE_CA_FILE)];
         volumes.push(volume::secret("database-ca", &ca.name, Some(&file)));
     }
+    if let Some((ca, _)) = ultra.cache.ca() {
+        let file = [(ca.key.as_str(), env::CACHE_CA_FILE)];
+        volumes.push(volume::secret("cache-ca", &ca.name, Some(&file)));
+    }
     if ultra.panel.is_some() {
         volumes.push(volume::config_file("config", &config_map.name_any()));
     }
@@ -140,6 +144,9 @@ fn service_mounts(ultra: &Validated) -> Vec<VolumeMount> {
     if database_ca(ultra).is_some() {
         mounts.push(volume::mount_read_only("database-ca", env::DATABASE_CA_DIR));
     }
+    if ultra.cache.ca().is_some() {
+        mounts.push(volume::mount_read_only("cache-ca", env::CACHE_CA_DIR));
+    }
     if ultra.panel.is_some() {
         mounts.push(volume::mount_read_only("config", env::CONFIG_DIR));
     }
@@ -153,8 +160,8 @@ fn database_ca(ultra: &Validated) -> Option<&SecretKeyRef> {
     }
 }
 
-/// What the service reads once, at its start, rolls the pods when it changes: URLs of database and cache, and the first
-/// admin. The keys are in no checksum. The service watches their files and takes new ones over within a second of the
+/// What the service reads once, at its start, rolls the pods when it changes: URLs of database and cache, the cache's CA,
+/// and the first admin. The keys are in no checksum. The service watches their files and takes new ones over within a second of the
 /// kubelet; to restart it would add nothing, for the kubelet changes the files of old and new pods alike.
 fn start_checksum(ultra: &Validated, secrets: &[Secret]) -> String {
     let builtin = secrets
@@ -165,7 +172,7 @@ fn start_checksum(ultra: &Validated, secrets: &[Secret]) -> String {
         Database::Builtin(_) => None,
     };
     let cache = match &ultra.cache {
-        Cache::External(external) => Some(external.url.as_slice()),
+        Cache::External(external) => Some(external.url.url.as_slice()),
         Cache::Builtin(_) | Cache::Memory => None,
     };
     let admin = ultra.first_admin.iter();
@@ -175,6 +182,7 @@ fn start_checksum(ultra: &Validated, secrets: &[Secret]) -> String {
             .map(|uri| uri.0.as_slice())
             .chain(database)
             .chain(cache)
+            .chain(ultra.cache.ca().map(|(_, ca)| ca.as_slice()))
             .chain(admin),
     )
 }

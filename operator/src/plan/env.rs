@@ -24,6 +24,10 @@ pub(super) const ADMIN_DIR: &str = "/run/secrets/ultra/admin";
 pub(super) const DATABASE_CA_DIR: &str = "/run/secrets/ultra/database-ca";
 /// The file of that CA, which the database's URL names.
 pub(super) const DATABASE_CA_FILE: &str = "ca.crt";
+/// Where the CA of someone else's cache is mounted.
+pub(super) const CACHE_CA_DIR: &str = "/run/secrets/ultra/cache-ca";
+/// The file of that CA.
+pub(super) const CACHE_CA_FILE: &str = "ca.crt";
 /// The key of a connection URL in the Secret of a built-in part.
 pub(super) const URI: &str = "uri";
 
@@ -44,6 +48,9 @@ pub(super) fn variables(ultra: &Validated) -> BTreeMap<String, String> {
         ("ULTRA_MASTER_KEY_FILE", format!("{MASTER_KEY_DIR}/{MASTER_KEY}")),
     ]);
     variables.extend(auth_variables(ultra));
+    if ultra.cache.ca().is_some() {
+        variables.insert("ULTRA_CACHE_CA_FILE", format!("{CACHE_CA_DIR}/{CACHE_CA_FILE}"));
+    }
     if let Some(panel) = &ultra.panel {
         variables.insert("ULTRA_CONFIG_FILE", format!("{CONFIG_DIR}/{CONFIG_FILE}"));
         if let Some(deadline) = panel.deadline {
@@ -107,7 +114,7 @@ pub(super) fn container_env(
     };
     let cache = match &ultra.cache {
         Cache::Builtin(_) => Some(from_secret("REDIS_URL", &names::redis(&ultra.name), URI)),
-        Cache::External(url) => Some(from_url_secret("REDIS_URL", url)),
+        Cache::External(external) => Some(from_url_secret("REDIS_URL", &external.url)),
         Cache::Memory => None,
     };
     let admin = ultra

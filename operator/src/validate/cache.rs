@@ -2,10 +2,10 @@
 
 use super::{
     Invalid,
-    credentials::{Generated, Kind, UrlSecret, generated, url_secret},
+    credentials::{Generated, Kind, UrlSecret, generated, referenced, url_secret},
 };
 use crate::{
-    crd::{self, Profile, UltraDeployment},
+    crd::{self, Profile, SecretKeyRef, UltraDeployment},
     defaults::Defaults,
     image::ImageName,
     names,
@@ -26,9 +26,28 @@ pub enum Cache {
     /// In a Redis of its own.
     Builtin(BuiltinRedis),
     /// In one that someone else runs.
-    External(UrlSecret),
+    External(ExternalRedis),
     /// In each pod.
     Memory,
+}
+
+impl Cache {
+    /// Where the CA of its certificate is, and what it is, where it is not a public one.
+    pub fn ca(&self) -> Option<&(SecretKeyRef, Vec<u8>)> {
+        match self {
+            Self::External(external) => external.ca.as_ref(),
+            Self::Builtin(_) | Self::Memory => None,
+        }
+    }
+}
+
+/// A Redis that someone else runs.
+#[derive(Clone, Debug)]
+pub struct ExternalRedis {
+    /// How it is reached.
+    pub url: UrlSecret,
+    /// Where the CA of its certificate is, and what it is: the service reads it at its start.
+    pub ca: Option<(SecretKeyRef, Vec<u8>)>,
 }
 
 /// A Redis of its own.
@@ -79,15 +98,31 @@ pub(super) fn cache(
                 credentials,
             }))
         }
-        (None, Some(external), None) => {
-            url_secret("cache.external.urlSecretRef", external.url_secret_ref, observed).map(Cache::External)
-        }
+        (None, Some(external), None) => external_redis(external, observed).map(Cache::External),
         (None, None, Some(crd::MemoryCache {})) => Ok(Cache::Memory),
         _ => Err(Invalid::NotExactlyOne {
             field: "cache",
             alternatives: "builtin, external and memory",
         }),
     }
+}
+
+fn external_redis(external: crd::ExternalCache, observed: &Observed) -> Result<ExternalRedis, Invalid> {
+    let crd::ExternalCache {
+        url_secret_ref,
+        ca_secret_ref,
+    } = external;
+    let ca = ca_secret_ref
+        .map(|ca| {
+            let SecretKeyRef { name, key } = &ca;
+            let content = referenced("cache.external.caSecretRef", name, key, observed)?;
+            Ok((ca, content))
+        })
+        .transpose()?;
+    Ok(ExternalRedis {
+        url: url_secret("cache.external.urlSecretRef", url_secret_ref, observed)?,
+        ca,
+    })
 }
 
 fn builtin_cache() -> crd::Cache {

@@ -5,7 +5,7 @@ pub(super) const REPLICAS: Variable = Variable {
     concern: "limits",
     secret: false,
     shape: Shape::Number(1, 1_000),
-    default: Default::Value("1"),
+    default: Default::Unset("as many as said in Redis that they are there, when it was last asked"),
     production: Production::AsElsewhere,
     example: "3",
     description: "How many replicas share the limits. While the Redis in which they count together is lost, each \
@@ -27,8 +27,8 @@ pub(super) const REFUSED_PER_ADDRESS: Variable = Variable {
 /// What bounds callers beside their tiers.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// `ULTRA_LIMITS_REPLICAS`.
-    pub replicas: u32,
+    /// `ULTRA_LIMITS_REPLICAS`; where it is not set, the replicas count each other.
+    pub replicas: Option<u32>,
     /// `ULTRA_LIMITS_REFUSED_PER_ADDRESS`.
     pub refused_per_address: u32,
 }
@@ -38,7 +38,7 @@ impl Limits {
         let replicas = source.number(&REPLICAS);
         let refused_per_address = source.number(&REFUSED_PER_ADDRESS);
         Some(Self {
-            replicas: replicas?,
+            replicas,
             refused_per_address: refused_per_address?,
         })
     }

@@ -8,6 +8,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{Request, State},
+    http::{HeaderValue, Version, header},
     middleware::Next,
     response::Response,
 };
@@ -34,9 +35,17 @@ impl InFlight {
 
 pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
     let token = api.in_flight.0.token();
-    next.run(request)
+    let version = request.version();
+    let mut response = next
+        .run(request)
         .await
-        .map(|body| Body::new(Counted { body, _token: token }))
+        .map(|body| Body::new(Counted { body, _token: token }));
+    // Its next request should not meet a connection that is just being closed. HTTP/2 says the same in a frame.
+    if version < Version::HTTP_2 && api.health.is_draining() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 /// A body that counts as under way until it is dropped.

@@ -16,7 +16,7 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceExt as _, service_fn};
@@ -34,6 +34,9 @@ pub struct Server {
 /// How long to wait where no connection can be accepted: until files are closed, as a rule.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// How long a connection that was never used stays open while the service stops.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
+
 impl Server {
     /// With at most so many connections at once, or fewer where the system allows fewer open files.
     pub fn new(max_connections: usize) -> Self {
@@ -50,20 +53,28 @@ impl Server {
         let _cut_when_dropped = cut.clone().drop_guard();
         let connections = TaskTracker::new();
         let free = Arc::new(Semaphore::new(self.max_connections));
+        let serve = |stream, peer, permit: Option<OwnedSemaphorePermit>| {
+            let connection = serve_one(stream, peer, router.clone(), self.limits, stop.clone());
+            let cut = cut.clone();
+            connections.spawn(async move {
+                cut.run_until_cancelled(connection).await;
+                drop(permit);
+            });
+        };
         let accepting = async {
             loop {
                 let permit = self.permit(&free).await;
                 let (stream, peer) = accept(&listener).await;
-                let connection = serve_one(stream, peer, router.clone(), self.limits, stop.clone());
-                let cut = cut.clone();
-                connections.spawn(async move {
-                    cut.run_until_cancelled(connection).await;
-                    drop(permit);
-                });
+                serve(stream, peer, permit);
             }
         };
         stop.run_until_cancelled(accepting).await;
-        drop(listener);
+        for (stream, peer) in waiting(listener) {
+            match free.clone().try_acquire_owned() {
+                Ok(permit) => serve(stream, peer, Some(permit)),
+                Err(_) => break,
+            }
+        }
         connections.close();
         connections.wait().await;
     }
@@ -93,6 +104,22 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// Who has connected and was not accepted yet. The system would reset them with the listener, after they may have sent
+/// a request.
+fn waiting(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else {
+        return Vec::new();
+    };
+    // It does not block, so that this ends where nobody waits.
+    let accepted = std::iter::from_fn(|| listener.accept().ok());
+    accepted
+        .filter_map(|(stream, peer)| {
+            stream.set_nonblocking(true).ok()?;
+            Some((TcpStream::from_std(stream).ok()?, peer))
+        })
+        .collect()
+}
+
 /// Serves one connection to its end.
 async fn serve_one(
     stream: TcpStream,
@@ -119,6 +146,12 @@ async fn serve_one(
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(io, TowerToHyperService::new(service)));
 
+    let stopping = async {
+        stop.cancelled().await;
+        // Who has only just connected is about to ask something.
+        let _ = timeout(FIRST_REQUEST, quiet.first_request()).await;
+    };
+    let mut stopping = pin!(stopping);
     let mut ending = false;
     let mut next_look = Instant::now() + limits.look_every;
     loop {
@@ -129,7 +162,7 @@ async fn serve_one(
                 }
                 return;
             }
-            () = stop.cancelled(), if !ending => true,
+            () = stopping.as_mut(), if !ending => true,
             () = sleep_until(next_look) => {
                 let over = quiet.is_over();
                 if over && ending {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use redis::Script;
 
 use super::{
@@ -5,6 +7,7 @@ use super::{
     local::Local,
     policy::{Policy, Standing},
     redis::{Lost, Redis},
+    replicas::Replicas,
     subject::Subject,
 };
 
@@ -23,11 +26,11 @@ pub(super) struct Taken {
 pub(super) struct Buckets {
     local: Local,
     redis: Option<(Redis, Script)>,
-    replicas: u32,
+    replicas: Arc<Replicas>,
 }
 
 impl Buckets {
-    pub(super) fn new(redis: Option<Redis>, replicas: u32) -> Self {
+    pub(super) fn new(redis: Option<Redis>, replicas: Arc<Replicas>) -> Self {
         Self {
             local: Local::new(),
             redis: redis.map(|redis| (redis, Script::new(include_str!("check.lua")))),
@@ -44,10 +47,8 @@ impl Buckets {
         match take_remotely(redis, script, subject, policies).await {
             Ok(taken) => taken,
             Err(Lost) => {
-                let shares: Vec<_> = policies
-                    .iter()
-                    .map(|policy| policy.share(self.replicas))
-                    .collect();
+                let replicas = self.replicas.count();
+                let shares: Vec<_> = policies.iter().map(|policy| policy.share(replicas)).collect();
                 self.take_locally(subject, &shares, true)
             }
         }

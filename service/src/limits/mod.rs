@@ -9,6 +9,7 @@ mod policy;
 mod quota;
 mod redis;
 mod refused;
+mod replicas;
 mod subject;
 mod tiers;
 
@@ -16,6 +17,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use moka::sync::Cache;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use allowance::{Allowance, Caller, Told};
 pub use policy::Standing;
@@ -35,6 +37,7 @@ use buckets::Buckets;
 use policy::{Counted, Policy};
 use quota::Quotas;
 use redis::Redis;
+use replicas::Replicas;
 use tiers::Tiers;
 
 /// The most addresses that can be barred at once.
@@ -57,6 +60,7 @@ pub struct Limits {
     quotas: Arc<Quotas>,
     tiers: Tiers,
     redis: Option<Redis>,
+    replicas: Arc<Replicas>,
     refused: Policy,
     barred: Cache<ClientNetwork, Instant>,
 }
@@ -90,9 +94,11 @@ impl Limits {
         redis: Option<Connection>,
     ) -> Self {
         let redis = redis.map(Redis::new);
+        let replicas = Arc::new(Replicas::new(config.replicas));
         Self {
-            buckets: Buckets::new(redis.clone(), config.replicas),
-            quotas: Quotas::new(redis.clone(), sources.spent_today, prices, config.replicas),
+            buckets: Buckets::new(redis.clone(), replicas.clone()),
+            quotas: Quotas::new(redis.clone(), sources.spent_today, prices, replicas.clone()),
+            replicas,
             tiers: Tiers::new(tiers, sources.tier_of),
             redis,
             refused: Policy::new(Counted::Refused, config.refused_per_address),
@@ -101,6 +107,18 @@ impl Limits {
                 .time_to_live(WINDOW)
                 .build(),
         }
+    }
+
+    /// Tells the other replicas that this one is there, until it is told to stop.
+    pub async fn keep(self: Arc<Self>, stop: CancellationToken) {
+        if let Some(redis) = &self.redis {
+            self.replicas.keep(redis, stop).await;
+        }
+    }
+
+    /// How many replicas share the limits, as far as this one knows.
+    pub fn replicas(&self) -> u32 {
+        self.replicas.count()
     }
 
     /// Counts a request, or refuses it.

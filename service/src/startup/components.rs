@@ -69,6 +69,10 @@ impl Component for Limits {
             limits::Status::Share => report("redis", DependencyStatus::Degraded, Some("local")),
         }
     }
+
+    fn detail(&self) -> Option<Value> {
+        Some(json!({ "replicas": self.0.replicas() }))
+    }
 }
 
 /// The records of usage on their way to the store.

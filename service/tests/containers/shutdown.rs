@@ -1,10 +1,16 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 use eventsource_stream::Eventsource as _;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future::join_all};
 use serde_json::json;
 
-use crate::harness::{QUESTION, Service, until};
+use crate::{
+    harness::{QUESTION, Service, until},
+    program::Program,
+};
 
 #[tokio::test]
 async fn readiness_goes_first_and_an_open_stream_is_finished() {
@@ -60,4 +66,78 @@ async fn an_idle_service_ends_at_once() {
     service.shut_down();
     service.running.await.unwrap().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+}
+
+/// Asks over and over, each time on a connection of its own, until nobody listens any more. Every request that found
+/// somebody has a whole answer.
+async fn ask_until_nobody_listens(url: &str, answered: &AtomicUsize) {
+    let client = reqwest::Client::builder()
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap();
+    let body = json!({"model": "mock/analyst", "messages": [{"role": "user", "content": QUESTION}]});
+    loop {
+        let request = client.post(format!("{url}/v1/chat/completions")).json(&body);
+        match request.send().await {
+            Ok(response) => {
+                assert_eq!(response.status(), 200);
+                response.text().await.unwrap();
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                assert!(error.is_connect(), "{error:?}");
+                return;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_under_load_resets_no_connection_and_cuts_no_stream() {
+    const STREAMS: usize = 20;
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let tiers = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
+    std::fs::write(config.path(), tiers).unwrap();
+    let mut program = Program::start(&[("ULTRA_CONFIG_FILE", config.path().to_str().unwrap())]).await;
+    until("the program is ready", async || {
+        let ready = program.client.get(format!("{}/health/ready", program.url));
+        match ready.send().await {
+            Ok(response) if response.status() == 200 => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    let body =
+        json!({"model": "mock/slow", "stream": true, "messages": [{"role": "user", "content": QUESTION}]});
+    let streams = join_all((0..STREAMS).map(async |_| {
+        let request = program
+            .client
+            .post(format!("{}/v1/chat/completions", program.url));
+        let response = request.json(&body).send().await.unwrap();
+        let mut stream = response.bytes_stream().eventsource();
+        stream.next().await.unwrap().unwrap();
+        stream
+    }))
+    .await;
+    let answered = AtomicUsize::new(0);
+    let clients = join_all((0..8).map(|_| ask_until_nobody_listens(&program.url, &answered)));
+    let terminate = async {
+        until("the load is steady", async || {
+            match answered.load(Ordering::Relaxed) {
+                many if many > 100 => Ok(()),
+                few => Err(few),
+            }
+        })
+        .await;
+        program.terminate();
+    };
+    let ends = join_all(streams.into_iter().map(async |stream| {
+        let rest: Vec<_> = stream.map(|event| event.unwrap().data).collect().await;
+        rest.last().cloned()
+    }));
+    let (_, (), ends) = tokio::join!(clients, terminate, ends);
+    let done = Some("[DONE]".to_owned());
+    assert!(ends.iter().all(|end| *end == done), "{ends:?}");
+    let status = program.ended().await;
+    assert!(status.success(), "{status}: {}", program.log());
 }

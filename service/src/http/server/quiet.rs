@@ -18,6 +18,7 @@ use tokio::{
     net::TcpStream,
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 
@@ -26,6 +27,8 @@ use super::Limits;
 pub(super) struct Quiet {
     limits: Limits,
     state: Arc<Mutex<State>>,
+    /// Whether there was a request.
+    asked: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -51,6 +54,7 @@ impl Quiet {
         Self {
             limits,
             state: Arc::new(Mutex::new(state)),
+            asked: CancellationToken::new(),
         }
     }
 
@@ -67,6 +71,11 @@ impl Quiet {
         state.under_way == 0 && (slow || state.since.elapsed() >= self.limits.idle)
     }
 
+    /// Waits for the first request, if there was none.
+    pub(super) async fn first_request(&self) {
+        self.asked.cancelled().await;
+    }
+
     /// A request is there; it is under way until what this returns is dropped.
     pub(super) fn begin(&self, version: Version) -> UnderWay {
         let mut state = self.state();
@@ -74,6 +83,7 @@ impl Quiet {
         state.heard = None;
         state.talks_anyway = version == Version::HTTP_2;
         drop(state);
+        self.asked.cancel();
         UnderWay(self.clone())
     }
 

@@ -25,6 +25,7 @@ pub(super) use amount::Quota;
 
 use super::{
     redis::{Lost, Redis},
+    replicas::Replicas,
     subject::Subject,
 };
 use crate::{
@@ -70,7 +71,7 @@ pub(super) struct Quotas {
     redis: Option<Shared>,
     source: Arc<dyn SpentToday>,
     prices: Prices,
-    replicas: u32,
+    replicas: Arc<Replicas>,
     store_rests_until: Mutex<Option<Instant>>,
     handing_over: AtomicBool,
     this: Weak<Self>,
@@ -90,7 +91,7 @@ impl Quotas {
         redis: Option<Redis>,
         source: Arc<dyn SpentToday>,
         prices: Prices,
-        replicas: u32,
+        replicas: Arc<Replicas>,
     ) -> Arc<Self> {
         let redis = redis.map(|redis| Shared {
             redis,
@@ -144,7 +145,7 @@ impl Quotas {
             self.local.learn(subject, day, spent);
         }
         let alone = self.redis.is_some();
-        let replicas = if alone { self.replicas } else { 1 };
+        let replicas = if alone { self.replicas.count() } else { 1 };
         let (admitted, spent, held) = self.local.reserve(subject, day, amount, quota, replicas);
         let set_aside = admitted.then(|| SetAside::new(self, subject, day, amount, Place::Here));
         (set_aside, Balance { spent, held, alone })

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Response;
+use serde_json::Value;
 use ultra_service::{
     config::Tier,
     domain::Usage,
@@ -11,7 +12,10 @@ use ultra_service::{
 use ultra_testenv::Stack;
 
 use super::replicas::{Replicas, model, settle, tier, user};
-use crate::harness::{Service, until};
+use crate::{
+    auth::people::service_of,
+    harness::{Service, until},
+};
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -93,15 +97,7 @@ async fn a_lost_redis_costs_one_timeout_and_each_replica_admits_its_share_until_
     service.dependency_is("limits", "up").await;
 
     stack.redis().kill().await.unwrap();
-    until("the loss is noticed", async || {
-        let response = ask(&service).await;
-        if counts_alone(&response) {
-            Ok(())
-        } else {
-            Err(response)
-        }
-    })
-    .await;
+    until_alone(&service).await;
     stack.redis().start().await.unwrap();
     let took = until_shared(&service).await;
     assert!(took < TWO_SECONDS, "after a crash it took {took:?}");
@@ -112,6 +108,46 @@ fn tokens(input_tokens: u64) -> Usage {
         input_tokens,
         output_tokens: 0,
     }
+}
+
+#[tokio::test]
+async fn replicas_count_each_other_and_share_by_that_count_once_redis_is_lost() {
+    let stack = Stack::builder().redis().dedicated().start().await.unwrap();
+    let vars = [("REDIS_URL", stack.redis().url())];
+    let tiers = Some("tiers: {free: {requestsPerMinute: 30, panelsPerMinute: 30}}");
+    let start = async || service_of(&vars, tiers).await;
+    let (one, _other, mut third) = (start().await, start().await, start().await);
+    let admin = one.admin().await.access;
+    let seen = async |expected: u64| {
+        until("all replicas are seen", async || {
+            let report = one.get("/health?detailed").bearer_auth(&admin);
+            let report: Value = report.send().await.unwrap().json().await.unwrap();
+            match report["dependencies"]["limits"]["detail"]["replicas"].as_u64() {
+                Some(seen) if seen == expected => Ok(()),
+                seen => Err(seen),
+            }
+        })
+        .await;
+    };
+    seen(3).await;
+    third.shut_down();
+    seen(2).await;
+    stack.redis().pause().await.unwrap();
+    let alone = until_alone(&one).await;
+    assert_eq!(policy(&alone), r#""requests";q=15;w=60"#);
+}
+
+/// The first answer that a replica counted alone.
+async fn until_alone(service: &Service) -> Response {
+    until("the loss is noticed", async || {
+        let response = ask(service).await;
+        if counts_alone(&response) {
+            Ok(response)
+        } else {
+            Err(response)
+        }
+    })
+    .await
 }
 
 async fn reserve(
