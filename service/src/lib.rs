@@ -17,3 +17,4 @@ pub mod secrets;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+mod watched_file;

@@ -1,5 +1,6 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
+mod database_url;
 mod identity;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -81,6 +82,10 @@ impl Application {
         let background = TaskTracker::new();
 
         let store = store::open(&config.database).await?;
+        if let Some(file) = config.database.url_file.clone() {
+            let following = database_url::follow(file, config.profile, store.clone(), stop.clone());
+            background.spawn(following);
+        }
         let database = Arc::new(Dependency::new("database", store.kind()));
         background.spawn(health::watch(
             database.clone(),

@@ -122,7 +122,9 @@ pub(super) const ADMIN_PASSWORD: Variable = Variable {
     default: Default::Unset("`ultra-service users create --admin` asks for one"),
     production: Production::Refuses("the example"),
     example: "a long sentence is a good password",
-    description: "The first admin's password, of 12 characters or more; with ULTRA_AUTH_ADMIN_EMAIL.",
+    description: "The first admin's password, of 12 characters or more; with ULTRA_AUTH_ADMIN_EMAIL. It makes an \
+                  account that is missing, and is read at the start only: the account's own password is changed by \
+                  logging in.",
 };
 
 pub(super) const PASSWORD_MEMORY: Variable = Variable {

@@ -14,6 +14,7 @@ mod sqlite;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
 pub use account_store::AccountStore;
 pub use error::Error;
@@ -53,6 +54,10 @@ pub trait Store: AccountStore + SecretStore {
 
     /// Finds an analysis of this account.
     async fn analysis(&self, id: AnalysisId, account: Account) -> Result<Option<Analysis>, Error>;
+
+    /// Uses this URL for each connection that is made from now on: those that there are end by themselves. Only who logs
+    /// in and how may be another than before. Says whether the URL is another.
+    fn take_over_url(&self, url: &SecretString) -> Result<bool, Error>;
 
     /// Lets go of all connections.
     async fn close(&self);

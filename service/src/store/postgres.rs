@@ -1,4 +1,9 @@
-use std::{str::FromStr as _, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,9 +27,14 @@ use crate::{
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
+/// How long a connection is used: whoever changes a password may take the old one away after so long.
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
 /// A PostgreSQL server.
 pub struct Postgres {
     pool: PgPool,
+    /// What new connections are made with.
+    url: Mutex<SecretString>,
     /// Bounds each call as a whole: a server that hangs holds a connection that was acquired long ago.
     call_timeout: Duration,
 }
@@ -32,13 +42,14 @@ pub struct Postgres {
 impl Postgres {
     /// A pool that connects when it is first needed.
     pub fn connect_lazily(url: &SecretString, config: &config::Database) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(url.expose_secret())?.application_name("ultra-service");
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(config.acquire_timeout)
-            .connect_lazy_with(options);
+            .max_lifetime(CONNECTION_LIFETIME)
+            .connect_lazy_with(options(url)?);
         Ok(Self {
             pool,
+            url: Mutex::new(url.clone()),
             call_timeout: config.acquire_timeout,
         })
     }
@@ -113,9 +124,35 @@ impl Store for Postgres {
             .transpose()
     }
 
+    fn take_over_url(&self, url: &SecretString) -> Result<bool, Error> {
+        let mut current = self.url.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.expose_secret() == url.expose_secret() {
+            return Ok(false);
+        }
+        let (before, now) = (options(&current)?, options(url)?);
+        if place(&before) != place(&now) {
+            return Err(Error::OtherDatabase);
+        }
+        self.pool.set_connect_options(now);
+        *current = url.clone();
+        Ok(true)
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn options(url: &SecretString) -> Result<PgConnectOptions, sqlx::Error> {
+    Ok(PgConnectOptions::from_str(url.expose_secret())?.application_name("ultra-service"))
+}
+
+/// Which database it is. Half of the connections to one and half to another would be two services in one.
+fn place(options: &PgConnectOptions) -> (Option<&Path>, &str, u16, &str) {
+    // Without a name it is the user's.
+    let database = options.get_database().unwrap_or(options.get_username());
+    let socket = options.get_socket().map(PathBuf::as_path);
+    (socket, options.get_host(), options.get_port(), database)
 }
 
 const UNDEFINED_TABLE: &str = "42P01";

@@ -1,6 +1,7 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt as _, path::Path, time::Duration};
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use sqlx::{
     SqlitePool,
     migrate::Migrator,
@@ -121,6 +122,10 @@ impl Store for Sqlite {
             .await?
             .map(Analysis::try_from)
             .transpose()
+    }
+
+    fn take_over_url(&self, _url: &SecretString) -> Result<bool, Error> {
+        Err(Error::OtherDatabase)
     }
 
     async fn close(&self) {

@@ -122,6 +122,7 @@ impl Fresh {
 pub(crate) async fn open(target: DatabaseTarget) -> Arc<dyn Store> {
     let config = Database {
         target,
+        url_file: None,
         migrate: Migrate::Auto,
         max_connections: 4,
         acquire_timeout: Duration::from_secs(30),
