@@ -1,10 +1,13 @@
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path};
+
 use tempfile::TempDir;
 use ultra_service::{
+    config::DatabaseTarget,
     domain::{Account, AnalysisId},
     store::Schema,
 };
 
-use super::Fresh;
+use super::{Fresh, fresh::open};
 
 #[tokio::test]
 async fn many_replicas_can_migrate_one_database_at_the_same_time() {
@@ -74,4 +77,30 @@ pub(super) async fn what_an_older_version_wrote_is_kept_and_it_can_go_on_writing
         let kept = store.analysis(id, Account::Anonymous).await.unwrap().unwrap();
         assert_eq!((kept.prompt.as_str(), kept.answer.as_str()), ("old", "answer"));
     }
+}
+
+#[tokio::test]
+async fn nobody_else_on_the_machine_may_read_the_embedded_database() {
+    let mode = |path: &Path, end: &str| {
+        let file = format!("{}{end}", path.display());
+        std::fs::metadata(file).unwrap().permissions().mode() & 0o777
+    };
+    // The service does not make its folder everywhere: a mounted volume is there already, and often open to all.
+    let folder = TempDir::new().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = folder.path().join("ultra.db");
+    let target = DatabaseTarget::Sqlite(path.clone());
+    let store = open(target.clone()).await;
+    store.migrate().await.unwrap();
+    for end in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&path, end), 0o600, "ultra.db{end}");
+    }
+    store.close().await;
+
+    // One of an earlier version, on a volume that a group shares.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
+    let store = open(target).await;
+    store.ping().await.unwrap();
+    assert_eq!(mode(&path, ""), 0o660);
+    store.close().await;
 }
