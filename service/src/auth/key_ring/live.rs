@@ -187,6 +187,7 @@ mod tests {
     };
 
     use tokio::time::sleep;
+    use tracing::subscriber::DefaultGuard;
 
     use super::*;
     use crate::auth::key_ring::test_keys::{STRICT, ed25519, ed25519_public, folder, write};
@@ -207,6 +208,15 @@ mod tests {
     struct Log(Arc<Mutex<Vec<u8>>>);
 
     impl Log {
+        /// Keeps what this thread logs. Every test that watches needs one: the library decides once for all threads
+        /// whether a line is wanted, by the first that comes to it.
+        fn start() -> (Self, DefaultGuard) {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+            (log, tracing::subscriber::set_default(subscriber.finish()))
+        }
+
         fn count(&self, text: &str) -> usize {
             let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             String::from_utf8_lossy(&log).matches(text).count()
@@ -232,12 +242,7 @@ mod tests {
     async fn a_swapped_mount_is_taken_over_and_a_broken_one_is_told_once() {
         const TAKEN: &str = "was taken over";
         const BROKEN: &str = "cannot be used";
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .finish();
-        let _logging = tracing::subscriber::set_default(subscriber);
+        let (log, _logging) = Log::start();
         let looks = |count: u32| sleep(INTERVAL * count + INTERVAL / 2);
 
         let dir = folder(&[]);
@@ -279,6 +284,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_key_that_is_taken_away_counts_no_more_whatever_is_wrong_with_the_rest() {
+        let (log, _logging) = Log::start();
         let looks = |count: u32| sleep(INTERVAL * count + INTERVAL / 2);
         let now = OffsetDateTime::now_utc();
         let dir = folder(&[
