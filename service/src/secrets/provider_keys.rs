@@ -3,7 +3,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use super::{Error, LiveMasterKeys};
+use super::{Error, LiveMasterKeys, MasterKeys};
 use crate::store::{Actor, AuditEntry, SealedProviderKey, Store};
 
 /// Providers' API keys in the store.
@@ -11,6 +11,8 @@ use crate::store::{Actor, AuditEntry, SealedProviderKey, Store};
 pub struct ProviderKeys {
     pub(super) store: Arc<dyn Store>,
     pub(super) master_keys: LiveMasterKeys,
+    /// The master keys of the start, so that every change since can be told.
+    pub(super) first_keys: Arc<MasterKeys>,
 }
 
 /// What may be shown of a stored key.
@@ -29,7 +31,12 @@ pub struct ProviderKey {
 impl ProviderKeys {
     /// Over this store, with these master keys.
     pub fn new(store: Arc<dyn Store>, master_keys: LiveMasterKeys) -> Self {
-        Self { store, master_keys }
+        let first_keys = master_keys.current();
+        Self {
+            store,
+            master_keys,
+            first_keys,
+        }
     }
 
     /// Keeps a provider's key in place of the one that was there.

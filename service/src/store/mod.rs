@@ -20,8 +20,8 @@ pub use account_store::AccountStore;
 pub use error::Error;
 pub use postgres::Postgres;
 pub use records::{
-    Actor, ApiKeyRecord, AuditEntry, CreateUser, InvalidActor, Invite, Page, Revocation, Rotation, Sealed,
-    SealedProviderKey, Session, TokenHash, User, UserChange, WrappedKey,
+    Actor, ApiKeyRecord, AuditEntry, ChangeUser, CreateUser, InvalidActor, Invite, Page, Revocation,
+    Rotation, Sealed, SealedProviderKey, Session, TokenHash, User, UserChange, WrappedKey,
 };
 pub use schema::Schema;
 pub use secret_store::SecretStore;

@@ -78,7 +78,7 @@ pub(in crate::http) async fn list(
     Ok(Json(Users { users, next }))
 }
 
-/// Change a user's role, shut a user out, or let one in again.
+/// Change a user's role, shut a user out, or let one in again. Where the user is so already, nothing happens.
 #[utoipa::path(
     patch,
     path = "/api/v1/admin/users/{id}",
@@ -87,6 +87,7 @@ pub(in crate::http) async fn list(
     request_body = UserChange,
     responses(
         (status = 200, description = "The user as it is now.", body = AccountBody),
+        (status = 409, description = "It would be one's own rights, or those of the only admin who can log in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),

@@ -20,4 +20,4 @@ pub use provider_key::{Sealed, SealedProviderKey, WrappedKey};
 pub use revocation::Revocation;
 pub use session::{Rotation, Session};
 pub use token_hash::TokenHash;
-pub use user::{CreateUser, User, UserChange};
+pub use user::{ChangeUser, CreateUser, User, UserChange};

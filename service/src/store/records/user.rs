@@ -1,5 +1,6 @@
 use secrecy::SecretString;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::domain::{Email, Role, UserId};
 
@@ -23,12 +24,44 @@ pub struct User {
 /// What an admin, or the user, changes about a user.
 #[derive(Debug, Clone)]
 pub enum UserChange {
-    /// Another password, as its hash.
-    Password(SecretString),
+    /// Another password.
+    Password {
+        /// Its hash.
+        hash: SecretString,
+        /// Whether their API keys end, too.
+        end_keys: bool,
+    },
     /// What they may do.
     Role(Role),
     /// Shuts them out from this time on, or lets them in again.
     Disabled(Option<OffsetDateTime>),
+}
+
+impl UserChange {
+    /// Whether somebody who manages the service may not do so afterwards.
+    pub(in crate::store) fn takes_rights(&self) -> bool {
+        matches!(self, Self::Role(Role::User) | Self::Disabled(Some(_)))
+    }
+
+    /// Whether a user who has this role, and is disabled or not, is so already.
+    pub(in crate::store) fn is_there(&self, role: Role, disabled: bool) -> bool {
+        match self {
+            Self::Password { .. } => false,
+            Self::Role(new) => *new == role,
+            Self::Disabled(at) => at.is_some() == disabled,
+        }
+    }
+}
+
+/// What came of changing or erasing a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeUser {
+    /// The user is so now. These of their sessions and keys ended; none where the user was so before.
+    Done(Vec<Uuid>),
+    /// There is no such user.
+    NoSuchUser,
+    /// It is the only admin who can log in: nobody could manage the service afterwards.
+    LastAdmin,
 }
 
 /// What came of a registration.

@@ -6,6 +6,7 @@ use super::{
     Database, Transaction, call,
     connection::{execute, fetch_all},
     timestamp::Timestamp,
+    transaction,
 };
 use crate::store::{AuditEntry, Error, Page, error::unreadable};
 
@@ -32,6 +33,14 @@ impl TryFrom<EntryRow> for AuditEntry {
             detail: row.detail.0,
         })
     }
+}
+
+pub(super) async fn add(database: &impl Database, entry: &AuditEntry) -> Result<(), Error> {
+    transaction(database, || async move {
+        let transaction = database.begin().await?;
+        commit_if(transaction, true, entry).await.map(drop)
+    })
+    .await
 }
 
 pub(super) async fn append(transaction: &mut Transaction, entry: &AuditEntry) -> Result<(), Error> {
