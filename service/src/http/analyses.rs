@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{
     Api, Problem,
-    body::JsonBody,
+    body::{JsonBody, object},
     context::RequestId,
     problem::ProblemBody,
     sse::{event, respond},
@@ -33,7 +33,7 @@ pub(super) struct AnalysisRequest {
     /// The question.
     prompt: Prompt,
     /// What is special about this request.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     options: AnalysisOptions,
 }
 

@@ -311,6 +311,7 @@ mod tests {
         let left = live.current();
         assert!(left.key("a").is_none() && left.key("b").is_none());
         assert_eq!(left.signer(now), Some("c"));
+        assert_eq!(log.count("count no more"), 1);
         assert_ne!(
             left.digest(),
             before.digest(),
