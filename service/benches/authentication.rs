@@ -19,6 +19,7 @@ use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
 use ultra_service::{
     auth::{
         ApiKeys, Authenticator, KeyRing, LiveKeyRing, NewKey, Passwords, Revocations, Rules, TokenRules,
@@ -84,6 +85,7 @@ impl Bench {
         };
         let tokens = Arc::new(Tokens::new(ring, rules));
         let revocations = Arc::new(Revocations::default());
+        tokio::spawn(Arc::clone(&revocations).follow(store.clone(), CancellationToken::new()));
         let keys = Arc::new(ApiKeys::new(store.clone(), revocations.clone()));
         let authenticator = Authenticator::new(store, tokens.clone(), keys.clone(), revocations, true);
         Ok(Self {
