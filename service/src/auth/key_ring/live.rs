@@ -37,15 +37,19 @@ struct Source {
 impl LiveKeyRing {
     /// Reads the directory for the first time, where every fault is an error.
     pub fn load(dir: &Path, rules: Rules) -> Result<Self, KeyRingError> {
-        let ring = KeyRing::load(dir, rules)?;
+        Ok(Self::of(Arc::new(KeyRing::load(dir, rules)?), dir, rules))
+    }
+
+    /// Begins with what was read from the directory a moment ago.
+    pub fn of(ring: Arc<KeyRing>, dir: &Path, rules: Rules) -> Self {
         warn_of_exposed(&ring);
-        Ok(Self {
-            ring: watch::Sender::new(Arc::new(ring)),
+        Self {
+            ring: watch::Sender::new(ring),
             source: Some(Source {
                 dir: dir.to_owned(),
                 rules,
             }),
-        })
+        }
     }
 
     /// A ring that stays as it is.
