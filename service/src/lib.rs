@@ -21,3 +21,4 @@ pub mod secrets;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+mod watched_file;

@@ -1,6 +1,7 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
 mod components;
+mod database_url;
 mod identity;
 mod stored;
 
@@ -91,6 +92,10 @@ impl Application {
         let background = TaskTracker::new();
 
         let store = store::open(&config.database).await?;
+        if let Some(file) = config.database.url_file.clone() {
+            let following = database_url::follow(file, config.profile, store.clone(), stop.clone());
+            background.spawn(following);
+        }
         let database = Arc::new(Dependency::new("database", store.kind()));
         background.spawn(health::watch(
             database.clone(),

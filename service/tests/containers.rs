@@ -16,6 +16,8 @@ mod auth;
 mod cache;
 #[path = "containers/canary.rs"]
 mod canary;
+#[path = "containers/credentials.rs"]
+mod credentials;
 #[path = "containers/errors.rs"]
 mod errors;
 #[path = "containers/harness.rs"]

@@ -19,8 +19,8 @@ use crate::{
     config::{self, FirstAdmin, Registration},
     domain::{Email, Password, Role, SessionId, TierName, UserId},
     store::{
-        self, Actor, AuditEntry, CreateUser, Invite, Page, Revocation, Rotation, Session, Store, TokenHash,
-        User, UserChange,
+        self, Actor, AuditEntry, ChangeUser, CreateUser, Invite, Page, Revocation, Rotation, Session, Store,
+        TokenHash, User, UserChange,
     },
 };
 
@@ -80,6 +80,9 @@ pub enum Error {
     /// An admin would take their own rights.
     #[error("admins cannot take their own rights")]
     OwnRights,
+    /// Nobody would be left who manages the service.
+    #[error("this is the only admin who can log in; make another one first")]
+    LastAdmin,
     /// Too many passwords are being checked.
     #[error("too many passwords are being checked")]
     Busy,
@@ -299,20 +302,23 @@ impl Accounts {
         self.store.user(user).await?.ok_or(Error::NoSuchUser)
     }
 
-    /// Changes a password, and ends all of the user's sessions: whoever knew the old one is out.
+    /// Changes a password, and ends all of the user's sessions: whoever knew the old one is out. Their API keys end with
+    /// it where that is asked for; programs may use them that have nothing to do with it.
     pub async fn change_password(
         &self,
         user: UserId,
         current: SecretString,
         new: &Password,
+        end_keys: bool,
         address: IpAddr,
     ) -> Result<(), Error> {
         let account = self.reauthenticated(user, current, address).await?;
         let hash = self.passwords.hash(new).await?;
         let now = OffsetDateTime::now_utc();
-        let audit = AuditEntry::new(now, Actor::User(user), "user.password_changed", user);
-        self.change(account.id, &UserChange::Password(hash), now, &audit)
-            .await
+        let audit = AuditEntry::new(now, Actor::User(user), "user.password_changed", user)
+            .with_detail(json!({"api_keys_ended": end_keys}));
+        let change = UserChange::Password { hash, end_keys };
+        self.change(account.id, &change, now, &audit).await
     }
 
     /// Erases a user's own account, with all that belongs to it.
@@ -375,8 +381,8 @@ impl Accounts {
         let now = OffsetDateTime::now_utc();
         let needless_after = needless_after(now);
         let audit = AuditEntry::new(now, actor, "user.erased", user);
-        let ended = self.store.erase_user(user, needless_after, &audit).await?;
-        self.note(ended.ok_or(Error::NoSuchUser)?, now, needless_after);
+        let erased = self.store.erase_user(user, needless_after, &audit).await?;
+        self.note(ended(erased)?, now, needless_after);
         Ok(())
     }
 
@@ -405,14 +411,13 @@ impl Accounts {
         audit: &AuditEntry,
     ) -> Result<(), Error> {
         let needless_after = needless_after(now);
-        let ended = self
+        let changed = self
             .store
             .change_user(user, change, now, needless_after, audit)
-            .await?
-            .ok_or(Error::NoSuchUser)?;
+            .await?;
+        let ended = ended(changed)?;
         if change.ends_sessions() {
-            let sessions = ended.into_iter().map(SessionId::as_uuid);
-            self.note(sessions.chain([user.as_uuid()]), now, needless_after);
+            self.note(ended.into_iter().chain([user.as_uuid()]), now, needless_after);
         }
         Ok(())
     }
@@ -431,6 +436,15 @@ impl Accounts {
                 expires_at,
             });
         }
+    }
+}
+
+/// What ended with a change of a user.
+fn ended(change: ChangeUser) -> Result<Vec<Uuid>, Error> {
+    match change {
+        ChangeUser::Done(ended) => Ok(ended),
+        ChangeUser::NoSuchUser => Err(Error::NoSuchUser),
+        ChangeUser::LastAdmin => Err(Error::LastAdmin),
     }
 }
 

@@ -4,12 +4,13 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use moka::future::Cache;
 use serde_json::json;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -29,7 +30,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 const MOST_REMEMBERED: u64 = 100_000;
 
 /// The most keys of one user that have neither ended nor been revoked.
-const MAX_LIVE_KEYS: usize = 100;
+const MAX_LIVE_KEYS: u32 = 100;
 
 /// How often it is written down when keys were last used.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
@@ -155,13 +156,6 @@ impl ApiKeys {
         new: NewKey,
         now: OffsetDateTime,
     ) -> Result<(ApiKeyRecord, OpaqueToken), NewKeyError> {
-        // Requests that come at once may pass this together; after them none does.
-        let keys = self.of(user).await?;
-        let is_live =
-            |key: &&ApiKeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end);
-        if keys.iter().filter(is_live).count() >= MAX_LIVE_KEYS {
-            return Err(NewKeyError::TooMany);
-        }
         let NewKey {
             name,
             scopes,
@@ -182,8 +176,12 @@ impl ApiKeys {
         };
         let audit = AuditEntry::new(now, Actor::User(user), "api_key.created", record.id)
             .with_detail(json!({"scopes": record.scopes}));
-        self.store.create_api_key(&record, &audit).await?;
-        Ok((record, token))
+        let created = self.store.create_api_key(&record, MAX_LIVE_KEYS, &audit).await?;
+        if created {
+            Ok((record, token))
+        } else {
+            Err(NewKeyError::TooMany)
+        }
     }
 
     /// A user's keys, those that were revoked included.

@@ -33,6 +33,9 @@ pub enum Unauthenticated {
     /// Whether it is valid cannot be found out now.
     #[error("the credential cannot be checked: {0}")]
     Unavailable(#[from] store::Error),
+    /// Whether it was revoked is not known yet, because this replica has just started.
+    #[error("This replica has just started, and does not know yet who was shut out; try again in a moment.")]
+    Unsettled,
 }
 
 /// What a request brings to say who makes it.
@@ -87,6 +90,9 @@ impl Authenticator {
                     .tokens
                     .verify(text, now)
                     .map_err(|error| Unauthenticated::Invalid(error.class()))?;
+                if !self.revocations.are_known().await {
+                    return Err(Unauthenticated::Unsettled);
+                }
                 if self.revocations.contains(verified.session.as_uuid()) {
                     return Err(Unauthenticated::Invalid("revoked"));
                 }

@@ -1,5 +1,7 @@
 //! Password hashing: argon2id, off the async threads, so many at a time as there are cores and no more.
 
+mod pulse;
+
 use std::{sync::Arc, time::Duration};
 
 use argon2::{
@@ -11,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{config::PasswordHashing, domain::Password};
+use pulse::Pulse;
 
 /// How long a request waits for its turn. Hashes are made in tens of milliseconds, so that a longer wait means an
 /// attack or a stampede, and waiting longer would only pile it up.
@@ -21,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Passwords {
     argon2: Argon2<'static>,
     turns: Arc<Semaphore>,
+    pulse: Arc<Pulse>,
     /// What a password is compared with where there is no account, so that the answer takes the same time.
     nobodys: SecretString,
 }
@@ -58,6 +62,7 @@ impl Passwords {
         Ok(Self {
             argon2,
             turns: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
+            pulse: Arc::new(Pulse::new()),
             nobodys: nobodys_hash(config),
         })
     }
@@ -85,9 +90,11 @@ impl Passwords {
         let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| Error::Busy)?;
+        let pulse = Arc::clone(&self.pulse);
         let done = tokio::task::spawn_blocking(move || {
             // A request that is given up meanwhile must not let another one begin.
             let _turn = turn;
+            let _beating = pulse.beat();
             work()
         });
         done.await.map_err(|error| Error::Hash(error.to_string()))

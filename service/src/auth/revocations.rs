@@ -5,10 +5,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use time::OffsetDateTime;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -19,6 +20,16 @@ use crate::{
 
 /// Half of the second in which a revocation is to hold.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How soon the next look comes as long as there was none: nobody knows yet who is shut out.
+const FIRST_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a replica that has just started insists on a first look. After that the database is away for longer, and
+/// who has a valid token is not refused because of that.
+const INSISTS: Duration = Duration::from_secs(5);
+
+/// How long one request waits for the first look, which as a rule is under way.
+const REQUEST_WAITS: Duration = Duration::from_secs(1);
 
 /// How far each look reaches back by the database's clock: longer than any transaction that revokes may take, which is
 /// seen when it has ended and stamped before.
@@ -31,9 +42,22 @@ const SOON_ENOUGH: Duration = Duration::from_secs(30);
 pub(super) const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(300);
 
 /// What is revoked, as far as this replica knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Revocations {
     revoked: RwLock<HashMap<Uuid, Noticed>>,
+    /// Whether it was looked once.
+    looked: watch::Sender<bool>,
+    since: Instant,
+}
+
+impl Default for Revocations {
+    fn default() -> Self {
+        Self {
+            revoked: RwLock::default(),
+            looked: watch::Sender::new(false),
+            since: Instant::now(),
+        }
+    }
 }
 
 /// A revocation that this replica knows of.
@@ -53,6 +77,17 @@ impl Revocations {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .contains_key(&id)
+    }
+
+    /// Whether a token that is not known as revoked may pass: waits for the first look where there was none, and not
+    /// for ever.
+    pub async fn are_known(&self) -> bool {
+        if *self.looked.borrow() || self.since.elapsed() >= INSISTS {
+            return true;
+        }
+        let mut looked = self.looked.subscribe();
+        let first = tokio::time::timeout(REQUEST_WAITS, looked.wait_for(|looked| *looked));
+        matches!(first.await, Ok(Ok(_))) || self.since.elapsed() >= INSISTS
     }
 
     /// Whether the user may be another than they were at that moment.
@@ -97,9 +132,7 @@ impl Revocations {
     pub async fn follow(self: Arc<Self>, store: Arc<dyn Store>, stop: CancellationToken) {
         let mut last: Option<Instant> = None;
         let mut lost = false;
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        loop {
             let now = Instant::now();
             let found = match last {
                 Some(last) if now - last < SOON_ENOUGH => store.latest_revocations(REACH).await,
@@ -112,6 +145,7 @@ impl Revocations {
                         self.add(revocation);
                     }
                     self.forget_expired(OffsetDateTime::now_utc());
+                    self.looked.send_replace(true);
                 }
                 // The schema may still be on its way; the health report tells of a store that is away.
                 Err(error) if !lost => {
@@ -119,6 +153,14 @@ impl Revocations {
                     tracing::warn!(%error, "revocations of other replicas are not seen for now");
                 }
                 Err(_) => {}
+            }
+            let pause = if last.is_some() { INTERVAL } else { FIRST_INTERVAL };
+            if stop
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await
+                .is_none()
+            {
+                return;
             }
         }
     }
@@ -142,6 +184,23 @@ mod tests {
         assert!(revocations.contains(id));
         revocations.forget_expired(now + Duration::from_secs(60));
         assert!(!revocations.contains(id));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replica_that_has_just_started_insists_on_a_first_look_and_not_for_ever() {
+        let revocations = Revocations::default();
+        let asked = Instant::now();
+        assert!(!revocations.are_known().await);
+        assert_eq!(asked.elapsed(), REQUEST_WAITS);
+        tokio::time::advance(INSISTS).await;
+        assert!(revocations.are_known().await, "the database is away for longer");
+
+        let revocations = Revocations::default();
+        let (known, ()) = tokio::join!(revocations.are_known(), async {
+            revocations.looked.send_replace(true);
+        });
+        assert!(known, "a request that waits is not told of the first look");
+        assert!(revocations.are_known().await);
     }
 
     #[test]

@@ -1,31 +1,30 @@
 //! Bounds how often passwords are tried: for each account, so that nobody guesses one, and for each address, so that
 //! nobody tries one password on all accounts. Each replica counts for itself.
 
-use std::{
-    net::IpAddr,
-    num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::{hash::Hash, net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _};
+use moka::{policy::EvictionPolicy, sync::Cache};
 
 use crate::domain::{ClientNetwork, Email};
 
 /// An address or account that has used all its tries gets one back in this time.
 const REFILL: Duration = Duration::from_secs(30);
 
-/// After so many tries, what has long been full again is forgotten.
-const FORGET_EVERY: u32 = 1_000;
-
-/// The most that is remembered; beyond it, addresses and accounts in their full rights are forgotten at each try.
-const MOST_KEYS: usize = 100_000;
+/// The most accounts that are remembered, and the most addresses. Beyond it those go first that were tried longest ago:
+/// whoever wants one to be forgotten has to come with so many others, each of which counts as a try of its own.
+const MOST_KEYS: u64 = 50_000;
 
 /// Counts tries.
 pub struct Throttle {
-    accounts: DefaultKeyedRateLimiter<Email>,
-    addresses: DefaultKeyedRateLimiter<ClientNetwork>,
-    tries: AtomicU32,
+    accounts: Tries<Email>,
+    addresses: Tries<ClientNetwork>,
+}
+
+/// How many tries are left, by what is tried. Each costs a look into a map; what has all its tries again is forgotten.
+struct Tries<K> {
+    quota: Quota,
+    left: Cache<K, Arc<DefaultDirectRateLimiter>>,
 }
 
 /// Too many tries.
@@ -42,55 +41,54 @@ impl Throttle {
     pub fn new(tries_per_account: NonZeroU32, tries_per_address: NonZeroU32) -> Self {
         let faster = (tries_per_address.get() / tries_per_account.get()).max(1);
         Self {
-            accounts: RateLimiter::keyed(quota(tries_per_account, REFILL)),
-            addresses: RateLimiter::keyed(quota(tries_per_address, REFILL / faster)),
-            tries: AtomicU32::new(0),
+            accounts: Tries::new(tries_per_account, REFILL),
+            addresses: Tries::new(tries_per_address, REFILL / faster),
         }
     }
 
     /// Counts a try, or refuses it. An address that has none left does not use up those of an account.
     pub fn admit(&self, account: &Email, address: IpAddr) -> Result<(), Throttled> {
         self.admit_address(address)?;
-        check(&self.accounts, account)
+        self.accounts.count(account)
     }
 
     /// Counts a try that is not about an account yet.
     pub fn admit_address(&self, address: IpAddr) -> Result<(), Throttled> {
-        self.forget_the_idle();
-        check(&self.addresses, &address.into())
-    }
-
-    fn forget_the_idle(&self) {
-        let tries = self.tries.fetch_add(1, Ordering::Relaxed);
-        let full = self.accounts.len() + self.addresses.len() > MOST_KEYS;
-        if full || tries % FORGET_EVERY == FORGET_EVERY - 1 {
-            self.accounts.retain_recent();
-            self.addresses.retain_recent();
-        }
+        self.addresses.count(&address.into())
     }
 }
 
-fn quota(burst: NonZeroU32, refill: Duration) -> Quota {
-    let refill = refill.max(Duration::from_millis(1));
-    Quota::with_period(refill)
-        .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
-        .allow_burst(burst)
-}
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Tries<K> {
+    fn new(burst: NonZeroU32, refill: Duration) -> Self {
+        let refill = refill.max(Duration::from_millis(1));
+        let quota = Quota::with_period(refill)
+            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(burst);
+        let left = Cache::builder()
+            .max_capacity(MOST_KEYS)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(refill.saturating_mul(burst.get()))
+            .build();
+        Self { quota, left }
+    }
 
-fn check<K: std::hash::Hash + Eq + Clone>(
-    limiter: &DefaultKeyedRateLimiter<K>,
-    key: &K,
-) -> Result<(), Throttled> {
-    limiter.check_key(key).map_err(|not_until| {
-        let wait = not_until.wait_time_from(limiter.clock().now());
-        Throttled {
-            retry_after: Duration::from_secs(wait.as_secs() + 1),
-        }
-    })
+    fn count(&self, key: &K) -> Result<(), Throttled> {
+        let left = self
+            .left
+            .get_with_by_ref(key, || Arc::new(RateLimiter::direct(self.quota)));
+        left.check().map_err(|not_until| {
+            let wait = not_until.wait_time_from(left.clock().now());
+            Throttled {
+                retry_after: Duration::from_secs(wait.as_secs() + 1),
+            }
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn throttle() -> Throttle {
@@ -128,5 +126,27 @@ mod tests {
         }
         assert!(throttle.admit(&account("ada"), address("10.0.0.1")).is_err());
         throttle.admit(&account("ada"), address("10.0.0.2")).unwrap();
+    }
+
+    #[test]
+    fn so_many_are_remembered_and_no_more_and_who_is_tried_all_along_is_not_forgotten() {
+        let throttle = throttle();
+        let ada = account("ada");
+        for host in 0..3 {
+            throttle.admit(&ada, address(&format!("10.0.0.{host}"))).unwrap();
+        }
+        // As from a whole /32 of IPv6, which is what one customer can get.
+        for network in 0..70_000_u32 {
+            let [a, b, c, d] = network.to_be_bytes().map(u16::from);
+            let address = Ipv6Addr::new(0x2001, 0xdb8, a << 8 | b, c << 8 | d, 0, 0, 0, 1);
+            throttle.admit_address(address.into()).unwrap();
+            if network % 10_000 == 0 {
+                assert!(throttle.accounts.count(&ada).is_err(), "{network}");
+            }
+        }
+        throttle.addresses.left.run_pending_tasks();
+        let remembered = throttle.addresses.left.entry_count();
+        assert!(remembered <= MOST_KEYS, "{remembered}");
+        assert!(throttle.admit(&ada, address("10.0.0.9")).is_err());
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use ultra_service::{
     config::{Config, Profile},
     secrets::{LiveMasterKeys, MasterKeys, ProviderKeys, Status},
-    store,
+    store::{self, Actor},
 };
 
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
@@ -32,7 +32,7 @@ pub(super) async fn run(command: Command, config: Config) -> anyhow::Result<()> 
 }
 
 async fn rotate(keys: &ProviderKeys) -> anyhow::Result<()> {
-    let rotated = keys.rotate().await?;
+    let rotated = keys.rotate(Actor::System("command line".into())).await?;
     writeln!(
         std::io::stdout(),
         "{} put under the first master key",

@@ -3,6 +3,7 @@ use std::{
     io,
     num::NonZeroU32,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -122,7 +123,9 @@ pub(super) const ADMIN_PASSWORD: Variable = Variable {
     default: Default::Unset("`ultra-service users create --admin` asks for one"),
     production: Production::Refuses("the example"),
     example: "a long sentence is a good password",
-    description: "The first admin's password, of 12 characters or more; with ULTRA_AUTH_ADMIN_EMAIL.",
+    description: "The first admin's password, of 12 characters or more; with ULTRA_AUTH_ADMIN_EMAIL. It makes an \
+                  account that is missing, and is read at the start only: the account's own password is changed by \
+                  logging in.",
 };
 
 pub(super) const PASSWORD_MEMORY: Variable = Variable {
@@ -196,6 +199,8 @@ pub struct Auth {
     pub refresh_token_ttl: Duration,
     /// `ULTRA_JWT_KEYS_DIR`.
     pub jwt_keys_dir: PathBuf,
+    /// The ring that was found there; none where the service is to make one.
+    pub key_ring: Option<Arc<KeyRing>>,
     /// `ULTRA_AUTH_ADMIN_EMAIL` and `ULTRA_AUTH_ADMIN_PASSWORD`.
     pub first_admin: Option<FirstAdmin>,
     /// `ULTRA_AUTH_PASSWORD_MEMORY` and `ULTRA_AUTH_PASSWORD_ITERATIONS`.
@@ -263,11 +268,12 @@ impl Auth {
                 &format!("must exceed ULTRA_AUTH_ACCESS_TOKEN_TTL, which is {access}"),
             );
         }
-        let jwt_keys_dir = read_keys_dir(source, data_dir);
+        let keys = read_keys(source, data_dir);
         let first_admin = FirstAdmin::read(source);
         let password_hashing = PasswordHashing::read(source);
         let tries_per_account = source.number(&TRIES_PER_ACCOUNT).and_then(NonZeroU32::new);
         let tries_per_address = source.number(&TRIES_PER_ADDRESS).and_then(NonZeroU32::new);
+        let (jwt_keys_dir, key_ring) = keys?;
         Some(Self {
             anonymous: anonymous?,
             registration: registration?,
@@ -275,7 +281,8 @@ impl Auth {
             audience: audience?,
             access_token_ttl: access_token_ttl?,
             refresh_token_ttl: refresh_token_ttl?,
-            jwt_keys_dir: jwt_keys_dir?,
+            jwt_keys_dir,
+            key_ring,
             first_admin,
             password_hashing: password_hashing?,
             tries_per_account: tries_per_account?,
@@ -312,7 +319,7 @@ fn name_or_url(text: &str) -> Result<String, &'static str> {
 
 /// The folder with the key ring, which is read as the service will read it: a ring that cannot be used is a mistake
 /// like any other.
-fn read_keys_dir(source: &mut Source, data_dir: Option<&Path>) -> Option<PathBuf> {
+fn read_keys(source: &mut Source, data_dir: Option<&Path>) -> Option<(PathBuf, Option<Arc<KeyRing>>)> {
     let dir = if source.is_set(&JWT_KEYS_DIR) {
         source.parse(&JWT_KEYS_DIR, |text| Ok::<_, Infallible>(PathBuf::from(text)))?
     } else {
@@ -320,12 +327,12 @@ fn read_keys_dir(source: &mut Source, data_dir: Option<&Path>) -> Option<PathBuf
         source.derive(&JWT_KEYS_DIR, &made.display());
         // Production says where its keys are.
         if source.is_production() {
-            return Some(made);
+            return Some((made, None));
         }
         made
     };
     match ring_in(&dir, source.profile()) {
-        Ok(()) => Some(dir),
+        Ok(ring) => Some((dir, ring.map(Arc::new))),
         Err(RingError::Refused(problem)) => {
             source.refused(&JWT_KEYS_DIR, &problem);
             None
@@ -344,20 +351,21 @@ enum RingError {
     Invalid(String),
 }
 
-/// Whether the service can begin with this folder. Where nothing is, it makes a key; in production it does not.
-fn ring_in(dir: &Path, profile: Profile) -> Result<(), RingError> {
+/// The ring that the service can begin with. `None`: nothing is there, and it makes a key; in production it does not.
+fn ring_in(dir: &Path, profile: Profile) -> Result<Option<KeyRing>, RingError> {
     let may_be_made = profile != Profile::Production;
     match std::fs::read_dir(dir) {
         Ok(_) => {}
-        Err(error) if may_be_made && error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if may_be_made && error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(RingError::Invalid(format!("cannot be read as a folder: {error}"))),
     }
-    let Err(error) = KeyRing::load(dir, Rules::of(profile)) else {
-        return Ok(());
+    let error = match KeyRing::load(dir, Rules::of(profile)) {
+        Ok(ring) => return Ok(Some(ring)),
+        Err(error) => error,
     };
     let problem = format!("is no key ring: {error}");
     match error {
-        KeyRingError::NoSigningKey { .. } if may_be_made && !KeyRing::is_there(dir) => Ok(()),
+        KeyRingError::NoSigningKey { .. } if may_be_made && !KeyRing::is_there(dir) => Ok(None),
         KeyRingError::Key {
             fault: KeyFault::Known | KeyFault::HmacNotAllowed,
             ..

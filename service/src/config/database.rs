@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
 use super::{
-    Default, Production, Shape, Variable,
+    Default, Errors, Production, Profile, Shape, Variable,
     server::{self, Login, Remedy, Server},
     source::{Source, nearest},
 };
@@ -21,7 +21,8 @@ pub(super) const URL: Variable = Variable {
     production: Production::Requires("the embedded database serves one replica only"),
     example: "postgres://ultra:password@localhost:5432/ultra",
     description: "The PostgreSQL database that keeps accounts and analyses. `sslmode` and `sslrootcert` say how it is \
-                  encrypted; in production other hosts need `sslmode=require`, `verify-ca` or `verify-full`.",
+                  encrypted; in production other hosts need `sslmode=require`, `verify-ca` or `verify-full`. A file of \
+                  it is watched: another user or password is taken over without a restart, another database is not.",
 };
 
 pub(super) const MIGRATE: Variable = Variable {
@@ -113,6 +114,8 @@ pub(super) const STATEMENT_TIMEOUT: Variable = Variable {
 pub struct Database {
     /// The database itself.
     pub target: DatabaseTarget,
+    /// `DATABASE_URL_FILE`, which the URL was read from.
+    pub url_file: Option<PathBuf>,
     /// Who brings the schema up to date: `ULTRA_DATABASE_MIGRATE`.
     pub migrate: Migrate,
     /// `ULTRA_DATABASE_MAX_CONNECTIONS`.
@@ -150,10 +153,7 @@ pub enum Migrate {
 impl Database {
     pub(super) fn read(source: &mut Source, data_dir: Option<&Path>) -> Option<Self> {
         let url_given = source.is_set(&URL);
-        let server = source.parse(&URL, parse);
-        if let Some(server) = &server {
-            server.check(&URL, &REMEDY, source);
-        }
+        let server = read_server(source);
         let migrate = source.choice(&MIGRATE, |text| match text {
             "auto" => Some(Migrate::Auto),
             "check" => Some(Migrate::Check),
@@ -180,6 +180,7 @@ impl Database {
         };
         Some(Self {
             target,
+            url_file: source.file(&URL),
             migrate: migrate?,
             max_connections: max_connections?,
             min_connections: min_connections?,
@@ -189,6 +190,21 @@ impl Database {
             statement_timeout: statement_timeout?,
         })
     }
+}
+
+/// The URL that a file of it holds by now, under the rules that held at the start.
+pub fn database_url_in(file: &Path, profile: Profile) -> Result<SecretString, Errors> {
+    let name = URL.file_variable().unwrap_or_default();
+    let mut source = Source::new([(name, file.display().to_string())]);
+    source.set_profile(Some(profile));
+    let server = read_server(&mut source);
+    source.finish(server.map(|server| server.url))
+}
+
+fn read_server(source: &mut Source) -> Option<Server> {
+    let server = source.parse(&URL, parse)?;
+    server.check(&URL, &REMEDY, source);
+    Some(server)
 }
 
 const REMEDY: Remedy = Remedy {
@@ -282,6 +298,8 @@ fn parse(text: &str) -> Result<Server, String> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     fn server(text: &str) -> Server {
@@ -309,6 +327,34 @@ mod tests {
         }
         assert!(!server("postgres://u:p@db/x").is_encrypted);
         assert!(!server("postgres://u:p@db/x?sslmode=require&sslmode=disable").is_encrypted);
+    }
+
+    #[test]
+    fn a_file_that_changes_is_read_under_the_rules_of_the_start_and_never_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read = |content: &str, profile| {
+            std::fs::write(file.path(), content).unwrap();
+            database_url_in(file.path(), profile)
+        };
+        let safe = "postgres://u:long-random-canary@db.example.com/x?sslmode=require\n";
+        let url = read(safe, Profile::Production).unwrap();
+        assert_eq!(url.expose_secret(), safe.trim_end());
+        for (content, words) in [
+            ("postgres://u:long-random-canary@db.example.com/x", "plain text"),
+            (
+                "postgres://u:canary@db.example.com/x?sslmode=require",
+                "short password",
+            ),
+            ("canary", "is no URL"),
+            ("", "DATABASE_URL_FILE"),
+        ] {
+            let errors = read(content, Profile::Production).unwrap_err().to_string();
+            assert!(
+                errors.contains(words) && !errors.contains("canary"),
+                "{content}: {errors}"
+            );
+        }
+        read("postgres://u:p@db.example.com/x", Profile::Testing).unwrap();
     }
 
     #[test]

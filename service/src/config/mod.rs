@@ -36,7 +36,7 @@ use std::{
 pub use auth::{Auth, FirstAdmin, LONGEST_ACCESS_TOKEN_TTL, PasswordHashing, Registration};
 pub use cache::Cache;
 pub use cors::{Cors, Origins};
-pub use database::{Database, DatabaseTarget, Migrate};
+pub use database::{Database, DatabaseTarget, Migrate, database_url_in};
 pub use effective::show;
 pub use errors::{Error, Errors, Kind};
 pub use http::Http;

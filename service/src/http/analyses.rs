@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Api, Problem,
-    body::JsonBody,
+    body::{JsonBody, object},
     context::RequestId,
     pages::{PageQuery, next},
     problem::ProblemBody,
@@ -37,7 +37,7 @@ pub(super) struct AnalysisRequest {
     /// The question.
     prompt: Prompt,
     /// What is special about this request.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     options: AnalysisOptions,
 }
 

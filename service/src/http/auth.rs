@@ -67,6 +67,10 @@ pub(super) struct PasswordChange {
     /// At least 12 characters.
     #[schema(value_type = String, min_length = 12, format = Password)]
     new_password: Password,
+    /// Whether all of the account's API keys end, too: say so if somebody else may know the old password, and may have
+    /// made keys with it.
+    #[serde(default)]
+    end_api_keys: bool,
 }
 
 /// The word that an account is to go.
@@ -157,7 +161,9 @@ impl From<TokenPair> for Tokens {
 
 /// Make an account.
 ///
-/// The answer is the same whether or not the address has an account already, so that nobody learns who has one.
+/// The answer is the same whether or not the address has an account already. As long as nothing is sent to the address,
+/// whoever registers one can still find out, by logging in with the password that was chosen: where that matters, let
+/// people register by invitation only, which a try uses up, or not at all.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/register",
@@ -211,7 +217,8 @@ pub(super) async fn login(
 
 /// Trade a refresh token for new tokens.
 ///
-/// A refresh token can be used once. One that is used again ends its whole session: somebody has stolen it.
+/// A refresh token can be used once. One that is used again ends its whole session: somebody has stolen it. That goes for
+/// a client, too, whose answer was lost on the way and who asks again: it logs in anew.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/refresh",
@@ -263,7 +270,10 @@ pub(super) async fn me(State(api): State<Api>, caller: LoggedIn) -> Result<Json<
     Ok(Json(api.accounts.me(caller.user).await?.into()))
 }
 
-/// Change one's password. All sessions end, this one too.
+/// Change one's password.
+///
+/// All sessions end, this one too. API keys go on, because programs use them that know no password; `end_api_keys` ends
+/// them as well.
 #[utoipa::path(
     put,
     path = "/api/v1/auth/password",
@@ -285,14 +295,21 @@ pub(super) async fn change_password(
     let PasswordChange {
         current_password,
         new_password,
+        end_api_keys,
     } = change;
     api.accounts
-        .change_password(caller.user, current_password, &new_password, address)
+        .change_password(
+            caller.user,
+            current_password,
+            &new_password,
+            end_api_keys,
+            address,
+        )
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Erase one's own account, with its analyses, keys and sessions.
+/// Erase one's own account, with its analyses, keys and sessions. The only admin who can log in stays.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/me/erasure",
@@ -348,6 +365,7 @@ impl From<AccountError> for Problem {
             AccountError::InvalidInvite => Self::new(StatusCode::FORBIDDEN, "invalid-invite", detail),
             AccountError::NoSuchUser => Self::not_found(detail),
             AccountError::OwnRights => Self::new(StatusCode::CONFLICT, "own-rights", detail),
+            AccountError::LastAdmin => Self::new(StatusCode::CONFLICT, "last-admin", detail),
             AccountError::Busy => Self::unavailable("busy", detail),
             AccountError::Token(TokenError::NoSigningKey) => {
                 tracing::error!(%error, "nobody can log in");

@@ -127,6 +127,7 @@ impl From<Unauthenticated> for Problem {
                     .challenge(format!("{REALM}, error=\"invalid_token\""))
             }
             Unauthenticated::Unavailable(error) => error.into(),
+            Unauthenticated::Unsettled => Self::unavailable("starting", detail),
         }
     }
 }

@@ -1,6 +1,6 @@
 mod words;
 
-use std::time::Duration;
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -10,7 +10,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures::StreamExt as _;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_path_to_error::{Path, Segment};
 
 use super::{Api, Problem};
@@ -111,6 +114,61 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// For a field that is an object, and nothing else: serde would fill a struct from a list too, by position.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_map(Object(PhantomData))
+}
+
+/// The same for one that may be absent or null.
+pub(super) fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_option(Optional(Object(PhantomData)))
+}
+
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+struct Optional<T>(Object<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Optional<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
+        deserializer.deserialize_map(self.0).map(Some)
+    }
+
+    // What was buffered on its way, as by a struct with a flattened field, comes without the word that it is there.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        self.0.visit_map(map).map(Some)
+    }
+}
+
 fn misfit(pointer: &str, detail: String) -> Problem {
     let summary = format!("The body does not fit: {detail}.");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail)
@@ -183,6 +241,43 @@ mod tests {
             assert_eq!(problem["errors"][0]["pointer"], "", "{body}");
         }
         parse::<Shape>(b" \r\n\t{\"items\": [1]} ").unwrap();
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Nested {
+        #[expect(dead_code, reason = "only its parsing is tested")]
+        #[serde(deserialize_with = "object")]
+        inner: Shape,
+        #[serde(default, deserialize_with = "optional_object")]
+        perhaps: Option<Shape>,
+        #[expect(dead_code, reason = "it makes serde keep the rest back and read it later")]
+        #[serde(flatten)]
+        rest: BTreeMap<String, serde_json::Value>,
+    }
+
+    #[test]
+    fn an_object_in_an_object_is_no_list_either() {
+        let shape = r#"{"items": [1]}"#;
+        for (perhaps, there) in [
+            ("", false),
+            (r#", "perhaps": null"#, false),
+            (r#", "perhaps": {"items": [1]}"#, true),
+        ] {
+            let nested = parse::<Nested>(format!("{{\"inner\": {shape}{perhaps}}}").as_bytes()).unwrap();
+            assert_eq!(nested.perhaps.is_some(), there);
+        }
+        for body in [
+            r#"{"inner": [[1]]}"#.to_owned(),
+            format!("{{\"inner\": {shape}, \"perhaps\": [[1]]}}"),
+            r#"{"inner": null}"#.to_owned(),
+        ] {
+            let problem = parse::<Nested>(body.as_bytes()).unwrap_err().to_value("id");
+            assert_eq!(problem["status"], 422, "{body}");
+            assert!(
+                problem["detail"].as_str().unwrap().contains("expected an object"),
+                "{problem}"
+            );
+        }
     }
 
     #[derive(Debug, Deserialize)]

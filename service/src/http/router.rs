@@ -117,9 +117,9 @@ pub fn router(api: Api) -> Router {
     for (gate, routes) in gated() {
         interface = interface.merge(match gate.document(routes) {
             (Gate::Public, routes) => routes,
-            (Gate::Needs(access), routes) => {
-                routes.route_layer(from_fn_with_state((api.clone(), access), authentication::require))
-            }
+            // Around the answer to a wrong method, too: a stranger is refused whatever they ask.
+            (Gate::Needs(access), routes) => refusing_methods(routes)
+                .layer(from_fn_with_state((api.clone(), access), authentication::require)),
         });
     }
     let interface = interface.layer(from_fn_with_state(api.clone(), drain::count));
@@ -137,7 +137,7 @@ pub fn router(api: Api) -> Router {
             ServiceBuilder::new()
                 .layer(from_fn_with_state(api.clone(), context::surround))
                 .layer(from_fn(security_headers::add))
-                .layer(cors::layer(api.cors.as_ref()))
+                .option_layer(cors::layer(api.cors.as_ref()))
                 .layer(from_fn(problem::render))
                 .layer(CatchPanicLayer::custom(problem::from_panic))
                 .layer(from_fn_with_state(api.clone(), context::time_out))
@@ -145,6 +145,13 @@ pub fn router(api: Api) -> Router {
                 .layer(DefaultBodyLimit::max(api.max_body_bytes)),
         )
         .with_state(api)
+}
+
+/// The same routes, which answer other methods themselves.
+fn refusing_methods(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
+    let (routes, document) = routes.split_for_parts();
+    let routes = routes.method_not_allowed_fallback(method_not_allowed);
+    OpenApiRouter::with_openapi(document).merge(routes.into())
 }
 
 /// The OpenAPI document of all routes.

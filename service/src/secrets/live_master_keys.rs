@@ -2,24 +2,15 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use secrecy::SecretString;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{InvalidMasterKeys, KnownMasterKey, MasterKeys};
-use crate::bounded_file;
-
-/// How often the file is looked at. Kubernetes replaces a mounted Secret by swapping symlinks, which asking for the
-/// content survives.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Far more than any list of keys needs.
-const MOST_BYTES: u64 = 64 * 1024;
+use crate::watched_file::WatchedFile;
 
 /// The master keys as they are now.
 #[derive(Clone)]
@@ -89,48 +80,25 @@ impl LiveMasterKeys {
     /// Takes over what the file holds, each time that it changes, until it is stopped. What cannot be taken over is
     /// told once, and the keys stay as they are.
     pub async fn watch(&self, file: PathBuf, stop: CancellationToken) {
-        let mut seen = None;
-        loop {
-            let (this, path, last) = (self.clone(), file.clone(), seen.clone());
-            // A network file system may take its time.
-            let look = tokio::task::spawn_blocking(move || this.look(&path, last.as_ref()));
-            if let Ok(Some(found)) = look.await {
-                seen = Some(found);
-            }
-            if stop
-                .run_until_cancelled(tokio::time::sleep(INTERVAL))
-                .await
-                .is_none()
-            {
-                return;
-            }
-        }
+        let this = self.clone();
+        WatchedFile::new(file)
+            .follow(stop, move |file, content| this.see(file, content))
+            .await;
     }
 
-    /// Looks once. Gives what it saw, where that is something new.
-    fn look(&self, file: &Path, last: Option<&Seen>) -> Option<Seen> {
-        let (seen, keys) = match read(file) {
-            Ok(text) => {
-                let seen = Seen::Content(Sha256::digest(text.as_bytes()).into());
-                if last == Some(&seen) {
-                    return None;
-                }
-                (seen, self.parse(file, &text))
-            }
+    /// Takes a new content of the file over, if it is one.
+    fn see(&self, file: &Path, content: io::Result<Zeroizing<String>>) {
+        let keys = match content {
+            Ok(text) => self.parse(file, &text),
             Err(source) => {
-                let seen = Seen::Error(source.kind());
-                if last == Some(&seen) {
-                    return None;
-                }
                 let path = file.display().to_string();
-                (seen, Err(LoadError::File { path, source }))
+                Err(LoadError::File { path, source })
             }
         };
         match keys {
             Ok(keys) => self.take_over(keys),
             Err(error) => tracing::error!(%error, "the master keys stay as they are"),
         }
-        Some(seen)
     }
 
     fn parse(&self, file: &Path, text: &str) -> Result<MasterKeys, LoadError> {
@@ -159,19 +127,6 @@ impl LiveMasterKeys {
             tracing::info!(master_keys = ?keys, "the master keys were taken over from their file");
         }
     }
-}
-
-fn read(file: &Path) -> io::Result<Zeroizing<String>> {
-    let content = bounded_file::read(file, MOST_BYTES)?;
-    let text = String::from_utf8(content).map_err(|_| io::ErrorKind::InvalidData)?;
-    Ok(Zeroizing::new(text))
-}
-
-/// What the file showed: by its digest, so that no second copy of the keys is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
-    Content([u8; 32]),
-    Error(io::ErrorKind),
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::sync::{Arc, RwLock};
 use secrecy::SecretString;
 use time::OffsetDateTime;
 
-use super::{Error, LiveMasterKeys, Status};
+use super::{Error, LiveMasterKeys, MasterKeys, Status};
 use crate::store::{Actor, AuditEntry, SealedProviderKey, Store};
 
 /// Providers' API keys in the store.
@@ -12,6 +12,8 @@ pub struct ProviderKeys {
     pub(super) store: Arc<dyn Store>,
     pub(super) master_keys: LiveMasterKeys,
     pub(super) last_seen: Arc<RwLock<Option<Status>>>,
+    /// The master keys of the start, so that every change since can be told.
+    pub(super) first_keys: Arc<MasterKeys>,
 }
 
 /// What may be shown of a stored key.
@@ -30,10 +32,12 @@ pub struct ProviderKey {
 impl ProviderKeys {
     /// Over this store, with these master keys.
     pub fn new(store: Arc<dyn Store>, master_keys: LiveMasterKeys) -> Self {
+        let first_keys = master_keys.current();
         Self {
             store,
             master_keys,
             last_seen: Arc::default(),
+            first_keys,
         }
     }
 

@@ -1,9 +1,15 @@
-use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
+use serde_json::json;
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, MasterKeys, ProviderKeys};
-use crate::store::SealedProviderKey;
+use crate::store::{self, Actor, AuditEntry, SealedProviderKey};
 
 /// How many rows are held at once.
 const BATCH: u32 = 100;
@@ -47,8 +53,9 @@ impl Status {
 
 impl ProviderKeys {
     /// Puts every data key under the first master key. Each row is moved by itself and says where it is, so that this
-    /// can end at any point and be called again; while it runs, both keys are needed and enough.
-    pub async fn rotate(&self) -> Result<Rotated, Error> {
+    /// can end at any point and be called again; while it runs, both keys are needed and enough. That rows were moved is
+    /// audited at the end.
+    pub async fn rotate(&self, actor: Actor) -> Result<Rotated, Error> {
         let master_keys = self.master_keys.current();
         let mut rotated = Rotated::default();
         let mut after: Option<String> = None;
@@ -57,14 +64,19 @@ impl ProviderKeys {
                 .store
                 .provider_keys_not_under(master_keys.first_id(), after.as_deref(), BATCH)
                 .await?;
-            let Some(last) = rows.last() else {
-                return Ok(rotated);
-            };
+            let Some(last) = rows.last() else { break };
             after = Some(last.provider.clone());
             for row in &rows {
                 self.rotate_row(&master_keys, row, &mut rotated).await?;
             }
         }
+        if rotated.rewrapped > 0 {
+            let now = OffsetDateTime::now_utc();
+            let audit = AuditEntry::new(now, actor, "provider_keys.rotated", master_keys.first_id());
+            let detail = json!({"rows": rotated.rewrapped, "unreadable": rotated.unreadable});
+            self.store.audit(&audit.with_detail(detail)).await?;
+        }
+        Ok(rotated)
     }
 
     /// A row that was put anew in the meantime is left alone: it is whoever put it who chose its key.
@@ -95,10 +107,21 @@ impl ProviderKeys {
         let mut changes = self.master_keys.subscribe();
         let mut unreadable = 0;
         let mut told = false;
+        let mut known = Arc::clone(&self.first_keys);
+        let mut unaudited = Vec::new();
         loop {
             changes.mark_unchanged();
+            let current = self.master_keys.current();
+            if !known.is_same(&current) {
+                unaudited.push(change_of_keys(&current));
+                known = current;
+            }
             let mut failed = false;
-            match self.rotate().await {
+            if let Err(error) = self.write_down(&mut unaudited).await {
+                failed = true;
+                tracing::debug!(%error, "it is not written down yet that the master keys were changed");
+            }
+            match self.rotate(Actor::System("service".into())).await {
                 Ok(rotated) => {
                     told = false;
                     if rotated.rewrapped > 0 {
@@ -135,6 +158,14 @@ impl ProviderKeys {
                 return;
             }
         }
+    }
+
+    async fn write_down(&self, entries: &mut Vec<AuditEntry>) -> Result<(), store::Error> {
+        while let Some(entry) = entries.first() {
+            self.store.audit(entry).await?;
+            entries.remove(0);
+        }
+        Ok(())
     }
 
     /// What other replicas and commands do meanwhile is for the report alone: see `keep_rotated`.
@@ -179,4 +210,12 @@ impl ProviderKeys {
         }
         Ok(status)
     }
+}
+
+/// That the master keys are others now, as every replica says for itself.
+fn change_of_keys(master_keys: &MasterKeys) -> AuditEntry {
+    let ids: Vec<&str> = master_keys.ids().collect();
+    let (now, actor) = (OffsetDateTime::now_utc(), Actor::System("master key file".into()));
+    AuditEntry::new(now, actor, "master_keys.changed", master_keys.first_id())
+        .with_detail(json!({"keys": ids}))
 }

@@ -71,12 +71,15 @@ impl Identity {
 
 /// The keys that sign access tokens. Development and testing make one of their own where there is none.
 fn key_ring(config: &Config) -> Result<LiveKeyRing, Error> {
-    let dir = &config.auth.jwt_keys_dir;
+    let (dir, rules) = (&config.auth.jwt_keys_dir, Rules::of(config.profile));
+    if let Some(ring) = &config.auth.key_ring {
+        return Ok(LiveKeyRing::of(Arc::clone(ring), dir, rules));
+    }
     if config.profile != Profile::Production && !KeyRing::is_there(dir) {
         let kid = KeyRing::generate(dir)?;
         tracing::info!(dir = %dir.display(), kid, "a key for access tokens is made");
     }
-    Ok(LiveKeyRing::load(dir, Rules::of(config.profile))?)
+    Ok(LiveKeyRing::load(dir, rules)?)
 }
 
 fn token_rules(config: &Config) -> TokenRules {

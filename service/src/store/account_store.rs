@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{
     Error,
     records::{
-        ApiKeyRecord, AuditEntry, CreateUser, Invite, Page, Revocation, Rotation, Session, TokenHash, User,
-        UserChange,
+        ApiKeyRecord, AuditEntry, ChangeUser, CreateUser, Invite, Page, Revocation, Rotation, Session,
+        TokenHash, User, UserChange,
     },
 };
 use crate::domain::{ApiKeyId, Email, SessionId, UserId};
@@ -51,7 +51,7 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<bool, Error>;
 
     /// Changes a user, ends all of their sessions where they may do something else now, and revokes what is remembered
-    /// of them, at once or not at all. Says which sessions ended; `None` where there is no such user.
+    /// of them, at once or not at all. Where the user is so already, nothing happens.
     async fn change_user(
         &self,
         id: UserId,
@@ -59,17 +59,16 @@ pub trait AccountStore: Send + Sync {
         now: OffsetDateTime,
         revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<Option<Vec<SessionId>>, Error>;
+    ) -> Result<ChangeUser, Error>;
 
     /// Removes a user with all that is theirs: sessions, refresh tokens, keys, invites and analyses. Their sessions
-    /// and keys are revoked. Audit entries stay, and what they used, as nobody's in particular. Says which sessions and
-    /// keys ended; `None` where there was no such user.
+    /// and keys are revoked. Audit entries stay, and what they used, as nobody's in particular.
     async fn erase_user(
         &self,
         id: UserId,
         revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<Option<Vec<Uuid>>, Error>;
+    ) -> Result<ChangeUser, Error>;
 
     /// Begins a session with its first refresh token, where the user's password, role and admission are still those
     /// that were checked. Says whether they were.
@@ -81,7 +80,7 @@ pub trait AccountStore: Send + Sync {
     ) -> Result<bool, Error>;
 
     /// Uses a refresh token up and puts the next one in its place. Of calls in parallel with one token exactly one
-    /// rotates it; the others count as reuse, which revokes the session in the same transaction.
+    /// rotates it; the others count as reuse, which revokes the session in the same transaction, and is audited.
     async fn rotate_refresh_token(
         &self,
         presented: &TokenHash,
@@ -107,8 +106,14 @@ pub trait AccountStore: Send + Sync {
     /// What was revoked in the last so many seconds by the database's clock, oldest first.
     async fn latest_revocations(&self, within: Duration) -> Result<Vec<Revocation>, Error>;
 
-    /// Adds an API key.
-    async fn create_api_key(&self, key: &ApiKeyRecord, audit: &AuditEntry) -> Result<(), Error>;
+    /// Adds an API key, unless its user has so many already that have neither ended nor been revoked when it is made,
+    /// however many are added at once. Says whether it was added.
+    async fn create_api_key(
+        &self,
+        key: &ApiKeyRecord,
+        most_live: u32,
+        audit: &AuditEntry,
+    ) -> Result<bool, Error>;
 
     /// A user's keys, oldest first, with those that are revoked or expired.
     async fn api_keys_of(&self, user: UserId) -> Result<Vec<ApiKeyRecord>, Error>;
@@ -132,8 +137,8 @@ pub trait AccountStore: Send + Sync {
     /// Adds an invite.
     async fn create_invite(&self, invite: &Invite, audit: &AuditEntry) -> Result<(), Error>;
 
-    /// Notes what was done to something that the store does not keep.
-    async fn record(&self, audit: &AuditEntry) -> Result<(), Error>;
+    /// Writes down what was done to something that is not kept here.
+    async fn audit(&self, entry: &AuditEntry) -> Result<(), Error>;
 
     /// Who changed what, newest first.
     async fn audit_log(&self, page: Page<Uuid>) -> Result<Vec<AuditEntry>, Error>;

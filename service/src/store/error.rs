@@ -20,6 +20,9 @@ pub enum Error {
     /// The schema could not be brought up to date.
     #[error("the schema could not be migrated: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// Another database than the one that the service began with.
+    #[error("it names another host, port or database, which needs a restart")]
+    OtherDatabase,
     /// The folder of the embedded database cannot be used.
     #[error("the data folder {path} cannot be used: {source}")]
     DataFolder {
@@ -43,6 +46,7 @@ impl Error {
             Self::Unavailable(_) => "unreachable",
             Self::Refused(_) => "refused",
             Self::Migration(_) => "migration",
+            Self::OtherDatabase => "other_database",
             Self::DataFolder { .. } => "data_folder",
         }
     }

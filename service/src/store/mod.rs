@@ -15,14 +15,16 @@ mod usage_store;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde::Serialize;
 
 pub use account_store::AccountStore;
 pub use error::Error;
 pub use postgres::Postgres;
 pub use records::{
-    Actor, ApiKeyRecord, AuditEntry, CreateUser, DailyUsage, InvalidActor, Invite, Page, Revocation,
-    Rotation, Sealed, SealedProviderKey, Session, TokenHash, UsageRecord, User, UserChange, WrappedKey,
+    Actor, ApiKeyRecord, AuditEntry, ChangeUser, CreateUser, DailyUsage, InvalidActor, Invite, Page,
+    Revocation, Rotation, Sealed, SealedProviderKey, Session, TokenHash, UsageRecord, User, UserChange,
+    WrappedKey,
 };
 pub use schema::Schema;
 pub use secret_store::SecretStore;
@@ -86,6 +88,10 @@ pub trait Store: AccountStore + SecretStore + UsageStore {
 
     /// Removes an analysis of this account. False: there is none.
     async fn delete_analysis(&self, id: AnalysisId, account: Account) -> Result<bool, Error>;
+
+    /// Uses this URL for each connection that is made from now on: those that there are end by themselves. Only who logs
+    /// in and how may be another than before. Says whether the URL is another.
+    fn take_over_url(&self, url: &SecretString) -> Result<bool, Error>;
 
     /// Lets go of all connections.
     async fn close(&self);

@@ -1,6 +1,11 @@
 mod pool;
 
-use std::{str::FromStr as _, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -34,8 +39,9 @@ const WAITING: f64 = 0.95;
 /// A PostgreSQL server.
 pub struct Postgres {
     pool: PgPool,
-    /// How to connect where statements may take their time.
-    unhurried: PgConnectOptions,
+    /// What new connections are made with.
+    url: Mutex<SecretString>,
+    statement_timeout: Duration,
     /// Bounds each call as a whole: a server that hangs holds a connection that was acquired long ago.
     call_timeout: Duration,
     trust: Trust,
@@ -47,15 +53,11 @@ impl Postgres {
         let call_timeout = config.acquire_timeout;
         // A little earlier than we give up, so that a slow statement is told from a server that hangs.
         let statement_timeout = config.statement_timeout.min(call_timeout.mul_f64(0.9));
-        let unhurried = PgConnectOptions::from_str(url.expose_secret())?.application_name("ultra-service");
-        let statement_timeout = statement_timeout.as_millis().max(1).to_string();
-        let options = unhurried
-            .clone()
-            .options([("statement_timeout", statement_timeout)]);
         let trust = Trust::new(call_timeout);
         Ok(Self {
-            pool: pool::lazy(options, config, &trust),
-            unhurried,
+            pool: pool::lazy(hurried(options(url)?, statement_timeout), config, &trust),
+            url: Mutex::new(url.clone()),
+            statement_timeout,
             call_timeout,
             trust,
         })
@@ -114,10 +116,11 @@ impl Store for Postgres {
     async fn migrate(&self) -> Result<Schema, Error> {
         // A migration takes the time that it needs, and so does waiting for another replica's. Whatever it has locked
         // goes with its connection.
+        let unhurried = options(&self.url.lock().unwrap_or_else(PoisonError::into_inner))?;
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(self.call_timeout)
-            .connect_lazy_with(self.unhurried.clone());
+            .connect_lazy_with(unhurried);
         let migrated = migrator().run(&pool).await;
         pool.close().await;
         migrated?;
@@ -202,9 +205,42 @@ impl Store for Postgres {
         PoolState::of(&self.pool)
     }
 
+    fn take_over_url(&self, url: &SecretString) -> Result<bool, Error> {
+        let mut current = self.url.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.expose_secret() == url.expose_secret() {
+            return Ok(false);
+        }
+        let (before, now) = (options(&current)?, options(url)?);
+        if place(&before) != place(&now) {
+            return Err(Error::OtherDatabase);
+        }
+        self.pool
+            .set_connect_options(hurried(now, self.statement_timeout));
+        *current = url.clone();
+        Ok(true)
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+fn options(url: &SecretString) -> Result<PgConnectOptions, sqlx::Error> {
+    Ok(PgConnectOptions::from_str(url.expose_secret())?.application_name("ultra-service"))
+}
+
+/// Where the server gives up what takes too long.
+fn hurried(options: PgConnectOptions, statement_timeout: Duration) -> PgConnectOptions {
+    let timeout = statement_timeout.as_millis().max(1).to_string();
+    options.options([("statement_timeout", timeout)])
+}
+
+/// Which database it is. Half of the connections to one and half to another would be two services in one.
+fn place(options: &PgConnectOptions) -> (Option<&Path>, &str, u16, &str) {
+    // Without a name it is the user's.
+    let database = options.get_database().unwrap_or(options.get_username());
+    let socket = options.get_socket().map(PathBuf::as_path);
+    (socket, options.get_host(), options.get_port(), database)
 }
 
 const UNDEFINED_TABLE: &str = "42P01";

@@ -1,6 +1,13 @@
-use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt as _, path::Path, time::Duration};
+use std::{
+    fs::{self, DirBuilder, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use sqlx::{
     SqlitePool,
     migrate::Migrator,
@@ -22,6 +29,9 @@ use crate::{
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
+/// What everybody on the machine may do with a file.
+const EVERYBODY: u32 = 0o007;
+
 /// A database in a file of our own.
 pub struct Sqlite {
     pool: SqlitePool,
@@ -31,12 +41,12 @@ impl Sqlite {
     /// Opens the file, and makes it and its folder where they are missing.
     pub async fn open(path: &Path, config: &config::Database) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
-            // Hashes of passwords and sealed keys lie in it: it is nobody else's to read.
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|source| Error::DataFolder {
-                path: folder.display().to_string(),
-                source,
-            })?;
+            made.and_then(|()| keep_private(path))
+                .map_err(|source| Error::DataFolder {
+                    path: folder.display().to_string(),
+                    source,
+                })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -53,6 +63,30 @@ impl Sqlite {
             .await?;
         Ok(Self { pool })
     }
+}
+
+/// Hashes of passwords and sealed keys lie in the file: only its owner reads it, and where it was made by others, nobody
+/// outside its group. SQLite gives its journals the same mode.
+fn keep_private(path: &Path) -> io::Result<()> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    for end in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(end);
+        let Ok(metadata) = fs::metadata(&file) else {
+            continue;
+        };
+        let mode = metadata.permissions().mode();
+        if mode & EVERYBODY != 0
+            && let Err(error) = fs::set_permissions(&file, Permissions::from_mode(mode & !EVERYBODY))
+        {
+            tracing::warn!(file = %file.display(), %error, "everybody on this machine may read or write the database");
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -143,6 +177,10 @@ impl Store for Sqlite {
 
     fn pool(&self) -> PoolState {
         PoolState::of(&self.pool)
+    }
+
+    fn take_over_url(&self, _url: &SecretString) -> Result<bool, Error> {
+        Err(Error::OtherDatabase)
     }
 
     async fn close(&self) {

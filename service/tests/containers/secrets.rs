@@ -130,7 +130,7 @@ async fn a_key_whose_master_key_is_gone_says_so_and_is_left_alone(fresh: Fresh) 
         rewrapped: 0,
         unreadable: 3,
     };
-    assert_eq!(keys.rotate().await.unwrap(), nothing);
+    assert_eq!(keys.rotate(system()).await.unwrap(), nothing);
     let status = keys.status().await.unwrap();
     assert!(!status.is_done());
     assert_eq!(
@@ -163,7 +163,9 @@ async fn a_rotation_moves_what_it_can_in_batches_and_says_when_old_keys_can_go(f
         rewrapped: 248,
         unreadable: 1,
     };
-    assert_eq!(both.rotate().await.unwrap(), rotated);
+    assert_eq!(both.rotate(system()).await.unwrap(), rotated);
+    let log = "select cast(detail as text) from audit_log where action = 'provider_keys.rotated'";
+    assert_eq!(fresh.texts(log).await.len(), 1);
     let status = both.status().await.unwrap();
     assert_eq!(status.first, "new");
     assert_eq!(status.under, counts(&[("new", 249), ("old", 0), ("lost", 1)]));
@@ -172,7 +174,12 @@ async fn a_rotation_moves_what_it_can_in_batches_and_says_when_old_keys_can_go(f
 
     assert!(both.delete("provider-00100", system(), AT).await.unwrap());
     assert!(both.status().await.unwrap().is_done());
-    assert_eq!(both.rotate().await.unwrap(), Rotated::default());
+    assert_eq!(both.rotate(system()).await.unwrap(), Rotated::default());
+    assert_eq!(
+        fresh.texts(log).await.len(),
+        1,
+        "a rotation that moved nothing is told"
+    );
     let only_new = keys(&fresh, &["new"]).await;
     assert!(only_new.status().await.unwrap().is_done());
     assert_eq!(
@@ -189,7 +196,7 @@ async fn a_rotation_moves_what_it_can_in_batches_and_says_when_old_keys_can_go(f
 async fn two_rotations_at_once_with_writers_in_between_lose_nothing(fresh: Fresh) {
     put_many(&keys(&fresh, &["old"]).await, 300).await;
     let both = keys(&fresh, &["new", "old"]).await;
-    let (one, two, _) = tokio::join!(both.rotate(), both.rotate(), put_many(&both, 50));
+    let (one, two, _) = tokio::join!(both.rotate(system()), both.rotate(system()), put_many(&both, 50));
     let (one, two) = (one.unwrap(), two.unwrap());
     assert_eq!((one.unreadable, two.unreadable), (0, 0));
     assert!(one.rewrapped + two.rewrapped <= 300, "{one:?} {two:?}");
@@ -248,6 +255,9 @@ async fn a_new_master_key_in_the_file_is_followed_by_every_row_while_all_are_rea
     let readers: Vec<_> = readers.collect();
     std::fs::write(file.path(), text(&["new", "old"])).unwrap();
     all_under_new(&keys).await;
+    let log = "select cast(detail as text) from audit_log where action = 'master_keys.changed'";
+    let log = fresh.texts(log).await;
+    assert!(log.len() == 1 && log[0].contains("new"), "{log:?}");
     stop.cancel();
     for reader in readers {
         assert!(reader.await.unwrap() > 0);

@@ -69,6 +69,7 @@ contract! {
         the_last_use_of_a_key_never_goes_back,
         replicas_write_many_uses_of_the_same_keys_down_at_once,
         two_keys_with_one_hash_are_refused_and_nothing_is_audited,
+        of_many_keys_made_at_once_no_more_are_kept_than_one_may_have,
     }
     audit_log {
         entries_read_back_newest_first_page_by_page,
@@ -128,6 +129,10 @@ contract! {
         ensuring_a_user_who_is_there_changes_nothing,
         users_are_listed_page_by_page_in_the_order_of_their_making,
         a_change_of_a_user_is_audited_and_one_of_nobody_is_not,
+        a_user_who_is_so_already_is_not_changed_again,
+        the_last_admin_stays,
+        of_admins_who_take_each_others_rights_at_once_one_stays,
+        a_new_password_ends_keys_where_that_is_asked_for,
         a_stronger_hash_does_not_undo_a_password_that_was_changed_meanwhile,
         no_text_becomes_part_of_a_statement,
     }

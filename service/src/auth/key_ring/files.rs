@@ -1,6 +1,7 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +19,9 @@ const MAX_FILES: usize = 100;
 
 /// Where Kubernetes keeps what it mounts: a link that it swaps for another when the content changes.
 const KUBERNETES_DATA: &str = "..data";
+
+/// Everybody on the machine may read it.
+const WORLD_READS: u32 = 0o004;
 
 /// What a file is, by its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +47,15 @@ impl Name {
         is_kid(kid).then(|| make(kid.to_owned()))
     }
 
-    fn file_name(&self) -> String {
+    /// The name of the key that the file holds, if it holds one.
+    pub(super) fn kid(&self) -> Option<&str> {
+        match self {
+            Self::Ring => None,
+            Self::Pem(kid) | Self::Hmac(kid) => Some(kid),
+        }
+    }
+
+    pub(super) fn file_name(&self) -> String {
         match self {
             Self::Ring => "ring.json".to_owned(),
             Self::Pem(kid) => format!("{kid}.pem"),
@@ -56,6 +68,8 @@ impl Name {
 pub(super) struct Files {
     dir: PathBuf,
     contents: BTreeMap<Name, SecretSlice<u8>>,
+    /// Those that everybody on the machine may read.
+    exposed: BTreeSet<Name>,
 }
 
 impl Files {
@@ -65,9 +79,8 @@ impl Files {
             let path = path.to_owned();
             move |source| KeyRingError::Io { path, source }
         };
-        // All files through one resolved link, so that a swap in between cannot mix old keys with new ones.
-        let snapshot = fs::canonicalize(dir.join(KUBERNETES_DATA)).unwrap_or_else(|_| dir.to_owned());
-        let mut contents = BTreeMap::new();
+        let snapshot = snapshot(dir);
+        let (mut contents, mut exposed) = (BTreeMap::new(), BTreeSet::new());
         for entry in fs::read_dir(&snapshot).map_err(at(dir))? {
             let entry = entry.map_err(at(dir))?;
             let name = entry.file_name();
@@ -96,12 +109,39 @@ impl Files {
                 }
                 content => content.map_err(at(&shown))?,
             };
+            if metadata.permissions().mode() & WORLD_READS != 0 {
+                exposed.insert(name.clone());
+            }
             contents.insert(name, SecretSlice::from(content));
         }
         Ok(Self {
             dir: dir.to_owned(),
             contents,
+            exposed,
         })
+    }
+
+    /// Of these files, those that the directory certainly does not hold any more, or holds with another content. One
+    /// that cannot be read at the moment may be there.
+    pub(super) fn gone(dir: &Path, digests: &BTreeMap<Name, [u8; 32]>) -> BTreeSet<Name> {
+        let snapshot = snapshot(dir);
+        let is_gone = |(name, digest): &(&Name, &[u8; 32])| {
+            let path = snapshot.join(name.file_name());
+            let content = match fs::metadata(&path) {
+                Ok(metadata) if !metadata.is_file() => return true,
+                Ok(_) => bounded_file::read(&path, MAX_BYTES),
+                Err(error) => Err(error),
+            };
+            match content {
+                Ok(content) => digest_of(&SecretSlice::from(content)) != **digest,
+                Err(error) => matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::FileTooLarge
+                ),
+            }
+        };
+        let gone = digests.iter().filter(is_gone);
+        gone.map(|(name, _)| name.clone()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -125,6 +165,18 @@ impl Files {
         self.contents.iter().filter(|(name, _)| **name != Name::Ring)
     }
 
+    /// What each key's file holds, so that it can be told whether that is still there.
+    pub(super) fn digests(&self) -> BTreeMap<Name, [u8; 32]> {
+        self.keys()
+            .map(|(name, content)| (name.clone(), digest_of(content)))
+            .collect()
+    }
+
+    /// Whether everybody on the machine may read this file.
+    pub(super) fn is_exposed(&self, name: &Name) -> bool {
+        self.exposed.contains(name)
+    }
+
     /// The same for the same names and contents and for no others.
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
@@ -136,4 +188,13 @@ impl Files {
         }
         digest.finalize().into()
     }
+}
+
+/// Where all files are read from: through one resolved link, so that a swap in between cannot mix old keys with new ones.
+fn snapshot(dir: &Path) -> PathBuf {
+    fs::canonicalize(dir.join(KUBERNETES_DATA)).unwrap_or_else(|_| dir.to_owned())
+}
+
+fn digest_of(content: &SecretSlice<u8>) -> [u8; 32] {
+    Sha256::digest(content.expose_secret()).into()
 }

@@ -14,13 +14,15 @@ mod schedule;
 pub(super) mod test_keys;
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt,
     path::Path,
+    sync::Arc,
 };
 
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 pub use error::{KeyFault, KeyRingError};
@@ -75,9 +77,13 @@ pub struct KeyStatus {
 
 /// The keys of one directory, as they were when it was read.
 pub struct KeyRing {
-    keys: BTreeMap<String, Key>,
+    keys: BTreeMap<String, Arc<Key>>,
     signer: String,
     digest: [u8; 32],
+    /// What each key's file held.
+    files: BTreeMap<Name, [u8; 32]>,
+    /// The files of keys that sign, and that everybody on the machine may read.
+    exposed: Vec<String>,
 }
 
 impl KeyRing {
@@ -108,7 +114,8 @@ impl KeyRing {
             Some(json) => Schedule::parse(json.expose_secret(), files.path(&Name::Ring))?,
             None => Schedule::default(),
         };
-        let mut keys = BTreeMap::new();
+        let mut keys: BTreeMap<String, Arc<Key>> = BTreeMap::new();
+        let mut exposed = Vec::new();
         for (name, content) in files.keys() {
             let file = files.path(name);
             let content = content.expose_secret();
@@ -128,7 +135,11 @@ impl KeyRing {
             match keys.entry(kid.clone()) {
                 Entry::Occupied(_) => return Err(KeyRingError::SameName { file }),
                 Entry::Vacant(vacant) => {
-                    vacant.insert(Key::new(kid.clone(), material, schedule.take(kid)));
+                    let key = Key::new(kid.clone(), material, schedule.take(kid));
+                    if key.can_sign() && files.is_exposed(name) {
+                        exposed.push(name.file_name());
+                    }
+                    vacant.insert(Arc::new(key));
                 }
             }
         }
@@ -138,6 +149,8 @@ impl KeyRing {
             keys,
             signer,
             digest: files.digest(),
+            files: files.digests(),
+            exposed,
         };
         if ring.signing_key(now).is_none() {
             return Err(KeyRingError::NobodySigns {
@@ -148,18 +161,36 @@ impl KeyRing {
         Ok(ring)
     }
 
+    /// The same ring without the keys of these files.
+    fn without(&self, gone: &BTreeSet<Name>) -> Self {
+        let mut digest = Sha256::new_with_prefix(self.digest);
+        for name in gone {
+            digest.update(name.file_name());
+        }
+        let is_gone = |kid: &str| gone.iter().any(|name| name.kid() == Some(kid));
+        let left = self.keys.iter().filter(|(kid, _)| !is_gone(kid));
+        let files = self.files.iter().filter(|(name, _)| !gone.contains(name));
+        Self {
+            keys: left.map(|(kid, key)| (kid.clone(), Arc::clone(key))).collect(),
+            signer: self.signer.clone(),
+            digest: digest.finalize().into(),
+            files: files.map(|(name, digest)| (name.clone(), *digest)).collect(),
+            exposed: Vec::new(),
+        }
+    }
+
     /// The public keys that verify at this moment.
     pub fn jwks(&self, now: OffsetDateTime) -> Jwks {
         let alive = self.keys.values().filter(|key| key.verifies(now));
         Jwks {
-            keys: alive.filter_map(Key::jwk).collect(),
+            keys: alive.filter_map(|key| key.jwk()).collect(),
         }
     }
 
     /// When each key may be used, by name.
     pub fn status(&self, now: OffsetDateTime) -> Vec<KeyStatus> {
         let signer = self.signer(now);
-        let status = |key: &Key| KeyStatus {
+        let status = |key: &Arc<Key>| KeyStatus {
             kid: key.kid().to_owned(),
             algorithm: key.algorithm().name(),
             signs: signer == Some(key.kid()),
@@ -177,16 +208,17 @@ impl KeyRing {
 
     /// The named signer, or as long as that is not active (or no longer alive) the key that was activated last.
     pub(super) fn signing_key(&self, now: OffsetDateTime) -> Option<&Key> {
-        let named = self.keys.get(&self.signer).filter(|key| key.signs(now));
+        let named = self.key(&self.signer).filter(|key| key.signs(now));
         named.or_else(|| {
-            let able = self.keys.values().filter(|key| key.signs(now));
+            let keys = self.keys.values().map(Arc::as_ref);
+            let able = keys.filter(|key| key.signs(now));
             able.max_by_key(|key| key.activate_at())
         })
     }
 
     /// The key of this name. It may have expired: whoever checks asks [`Key::verifies`] too.
     pub(super) fn key(&self, kid: &str) -> Option<&Key> {
-        self.keys.get(kid)
+        self.keys.get(kid).map(Arc::as_ref)
     }
 
     /// The same for the same content and for no other.
@@ -208,10 +240,11 @@ impl fmt::Debug for KeyRing {
 /// The key that `ring.json` names, or the only one that there is.
 fn choose_signer(
     named: Option<String>,
-    keys: &BTreeMap<String, Key>,
+    keys: &BTreeMap<String, Arc<Key>>,
     files: &Files,
 ) -> Result<String, KeyRingError> {
-    let able: Vec<&str> = keys.values().filter(|key| key.can_sign()).map(Key::kid).collect();
+    let able = keys.values().filter(|key| key.can_sign());
+    let able: Vec<&str> = able.map(|key| key.kid()).collect();
     match (named, able.as_slice()) {
         (Some(kid), able) if able.contains(&kid.as_str()) => Ok(kid),
         (Some(kid), _) => Err(KeyRingError::SignerCannotSign {

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -73,7 +73,7 @@ impl Schedule {
     /// A name that no file has is a mistake: a key that was meant to expire might be another.
     pub(super) fn refuse_unknown(
         &self,
-        keys: &BTreeMap<String, Key>,
+        keys: &BTreeMap<String, Arc<Key>>,
         files: &Files,
     ) -> Result<(), KeyRingError> {
         let signer = self.signer.iter().filter(|kid| !keys.contains_key(*kid));

@@ -38,7 +38,7 @@ pub(in crate::http) async fn clear(
     // First the entry: what nobody can read about does not happen.
     let now = OffsetDateTime::now_utc();
     let audit = AuditEntry::new(now, Actor::User(admin), "cache.cleared", "cache");
-    api.store.record(&audit).await?;
+    api.store.audit(&audit).await?;
     Ok(Json(api.analyses.cache.clear().await?))
 }
 

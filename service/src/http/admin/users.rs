@@ -99,7 +99,7 @@ fn tier_name(api: &Api, text: &str) -> Result<TierName, Problem> {
     text.parse().map_err(|_| unknown())
 }
 
-/// Change a user's role or tier, shut a user out, or let one in again.
+/// Change a user's role or tier, shut a user out, or let one in again. Where the user is so already, nothing happens.
 #[utoipa::path(
     patch,
     path = "/api/v1/admin/users/{id}",
@@ -108,6 +108,7 @@ fn tier_name(api: &Api, text: &str) -> Result<TierName, Problem> {
     request_body = UserChange,
     responses(
         (status = 200, description = "The user as it is now.", body = AccountBody),
+        (status = 409, description = "It would be one's own rights, or those of the only admin who can log in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),

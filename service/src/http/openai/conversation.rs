@@ -61,6 +61,7 @@ fn join(at: &str, parts: Vec<Part>) -> Result<String, Problem> {
             Part {
                 r#type,
                 text: Some(part),
+                ..
             } if r#type == "text" => text.push_str(&part),
             Part { .. } => {
                 let pointer = format!("{at}/content/{index}/type");

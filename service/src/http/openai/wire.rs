@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::Usage,
+    http::body::optional_object,
     llm::{FinishReason, Role},
 };
 
@@ -20,6 +21,7 @@ pub(crate) struct ChatRequest {
     /// Whether to stream the answer.
     pub(super) stream: Option<bool>,
     /// What the stream is to hold.
+    #[serde(default, deserialize_with = "optional_object")]
     pub(super) stream_options: Option<StreamOptions>,
     /// Randomness, from 0 to 2.
     pub(super) temperature: Option<f32>,
@@ -79,6 +81,10 @@ pub(crate) struct Part {
     pub(super) r#type: String,
     /// The text.
     pub(super) text: Option<String>,
+    /// Everything else; taken, and not used. With it a part is an object and no list.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub(super) _rest: Map<String, Value>,
 }
 
 /// Where an answer ends.

@@ -1,4 +1,7 @@
-use std::{fs, time::Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tempfile::TempDir;
@@ -21,11 +24,13 @@ fn a_new_valid_content_is_taken_over_and_a_broken_one_is_not() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("master-key");
     let keys = live(&text("first"), true);
-    let mut seen = None;
+    let mut watched = WatchedFile::new(file.clone());
     let mut look = || {
-        let found = keys.look(&file, seen.as_ref());
-        let news = found.is_some();
-        seen = found.or(seen.take());
+        let content = watched.look();
+        let news = content.is_some();
+        if let Some(content) = content {
+            keys.see(&file, content);
+        }
         (keys.current().first_id().to_owned(), news)
     };
 
@@ -59,7 +64,7 @@ fn outside_production_an_example_is_taken_over() {
     let file = folder.path().join("master-key");
     fs::write(&file, super::super::EXAMPLE_MASTER_KEY).unwrap();
     let keys = live(&text("first"), false);
-    keys.look(&file, None);
+    keys.see(&file, WatchedFile::new(file.clone()).look().unwrap());
     assert_eq!(keys.current().first_id(), "2026-01");
 }
 

@@ -24,4 +24,4 @@ pub use revocation::Revocation;
 pub use session::{Rotation, Session};
 pub use token_hash::TokenHash;
 pub use usage_record::UsageRecord;
-pub use user::{CreateUser, User, UserChange};
+pub use user::{ChangeUser, CreateUser, User, UserChange};

@@ -1,5 +1,6 @@
 use secrecy::SecretString;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::domain::{Email, Role, TierName, UserId};
 
@@ -25,8 +26,13 @@ pub struct User {
 /// What an admin, or the user, changes about a user.
 #[derive(Debug, Clone)]
 pub enum UserChange {
-    /// Another password, as its hash.
-    Password(SecretString),
+    /// Another password.
+    Password {
+        /// Its hash.
+        hash: SecretString,
+        /// Whether their API keys end, too.
+        end_keys: bool,
+    },
     /// What they may do.
     Role(Role),
     /// How much they may use.
@@ -39,10 +45,36 @@ impl UserChange {
     /// Whether access tokens of before would say or allow what is not so any more.
     pub fn ends_sessions(&self) -> bool {
         match self {
-            Self::Password(_) | Self::Role(_) | Self::Disabled(_) => true,
+            Self::Password { .. } | Self::Role(_) | Self::Disabled(_) => true,
             Self::Tier(_) => false,
         }
     }
+
+    /// Whether somebody who manages the service may not do so afterwards.
+    pub(in crate::store) fn takes_rights(&self) -> bool {
+        matches!(self, Self::Role(Role::User) | Self::Disabled(Some(_)))
+    }
+
+    /// Whether a user who has this role and tier, and is disabled or not, is so already.
+    pub(in crate::store) fn is_there(&self, role: Role, tier: &TierName, disabled: bool) -> bool {
+        match self {
+            Self::Password { .. } => false,
+            Self::Role(new) => *new == role,
+            Self::Disabled(at) => at.is_some() == disabled,
+            Self::Tier(new) => new == tier,
+        }
+    }
+}
+
+/// What came of changing or erasing a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeUser {
+    /// The user is so now. These of their sessions and keys ended; none where the user was so before.
+    Done(Vec<Uuid>),
+    /// There is no such user.
+    NoSuchUser,
+    /// It is the only admin who can log in: nobody could manage the service afterwards.
+    LastAdmin,
 }
 
 /// What came of a registration.

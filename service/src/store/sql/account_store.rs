@@ -9,8 +9,8 @@ use super::{Database, api_keys, audit_log, invites, refresh_tokens, revocations,
 use crate::{
     domain::{ApiKeyId, Email, SessionId, UserId},
     store::{
-        AccountStore, ApiKeyRecord, AuditEntry, CreateUser, Error, Invite, Page, Revocation, Rotation,
-        Session, TokenHash, User, UserChange,
+        AccountStore, ApiKeyRecord, AuditEntry, ChangeUser, CreateUser, Error, Invite, Page, Revocation,
+        Rotation, Session, TokenHash, User, UserChange,
     },
 };
 
@@ -58,7 +58,7 @@ impl<D: Database> AccountStore for D {
         now: OffsetDateTime,
         revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<Option<Vec<SessionId>>, Error> {
+    ) -> Result<ChangeUser, Error> {
         users::change(self, id, change, now, revocation_expires_at, audit).await
     }
 
@@ -67,7 +67,7 @@ impl<D: Database> AccountStore for D {
         id: UserId,
         revocation_expires_at: OffsetDateTime,
         audit: &AuditEntry,
-    ) -> Result<Option<Vec<Uuid>>, Error> {
+    ) -> Result<ChangeUser, Error> {
         users::erase(self, id, revocation_expires_at, audit).await
     }
 
@@ -111,8 +111,13 @@ impl<D: Database> AccountStore for D {
         revocations::latest(self, within).await
     }
 
-    async fn create_api_key(&self, key: &ApiKeyRecord, audit: &AuditEntry) -> Result<(), Error> {
-        api_keys::create(self, key, audit).await
+    async fn create_api_key(
+        &self,
+        key: &ApiKeyRecord,
+        most_live: u32,
+        audit: &AuditEntry,
+    ) -> Result<bool, Error> {
+        api_keys::create(self, key, most_live, audit).await
     }
 
     async fn api_keys_of(&self, user: UserId) -> Result<Vec<ApiKeyRecord>, Error> {
@@ -142,8 +147,8 @@ impl<D: Database> AccountStore for D {
         invites::create(self, invite, audit).await
     }
 
-    async fn record(&self, audit: &AuditEntry) -> Result<(), Error> {
-        audit_log::record(self, audit).await
+    async fn audit(&self, entry: &AuditEntry) -> Result<(), Error> {
+        audit_log::add(self, entry).await
     }
 
     async fn audit_log(&self, page: Page<Uuid>) -> Result<Vec<AuditEntry>, Error> {

@@ -2,8 +2,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Database, audit_log, call,
-    connection::{execute, fetch_all, fetch_optional},
+    Database, Transaction, audit_log, call,
+    connection::{execute, fetch_all, fetch_locked, fetch_optional},
     revocations,
     timestamp::Timestamp,
     transaction,
@@ -54,10 +54,29 @@ impl TryFrom<ApiKeyRow> for ApiKeyRecord {
 pub(super) async fn create(
     database: &impl Database,
     key: &ApiKeyRecord,
+    most_live: u32,
     audit: &AuditEntry,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
+        // A user's keys are made one after the other, so that each sees those before it.
+        fetch_locked!(
+            transaction,
+            (Uuid,),
+            "select id from users where id = $1",
+            key.user.as_uuid()
+        )?;
+        let live = fetch_optional!(
+            transaction,
+            (i64,),
+            "select count(*) from api_keys where user_id = $1 and revoked_at is null \
+             and (expires_at is null or expires_at > $2)",
+            key.user.as_uuid(),
+            Timestamp(key.created_at),
+        )?;
+        if live.is_some_and(|(live,)| live >= i64::from(most_live)) {
+            return Ok(false);
+        }
         execute!(
             transaction,
             "insert into api_keys (id, user_id, name, prefix, hash, scopes, created_at, expires_at, last_used_at, \
@@ -73,9 +92,29 @@ pub(super) async fn create(
             key.last_used_at.map(Timestamp),
             key.revoked_at.map(Timestamp),
         )?;
-        audit_log::commit_if(transaction, true, audit).await.map(drop)
+        audit_log::commit_if(transaction, true, audit).await
     })
     .await
+}
+
+/// Ends all of a user's keys that have not ended, and says which.
+pub(super) async fn revoke_all_of(
+    transaction: &mut Transaction,
+    user: UserId,
+    now: OffsetDateTime,
+    revocation_expires_at: OffsetDateTime,
+) -> Result<Vec<Uuid>, Error> {
+    let revoked = fetch_all!(
+        transaction,
+        (Uuid,),
+        "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null returning id",
+        user.as_uuid(),
+        Timestamp(now),
+    )?;
+    for (id,) in &revoked {
+        revocations::add(transaction, *id, revocation_expires_at).await?;
+    }
+    Ok(revoked.into_iter().map(|(id,)| id).collect())
 }
 
 pub(super) async fn of_user(database: &impl Database, user: UserId) -> Result<Vec<ApiKeyRecord>, Error> {

@@ -35,6 +35,14 @@ impl TryFrom<EntryRow> for AuditEntry {
     }
 }
 
+pub(super) async fn add(database: &impl Database, entry: &AuditEntry) -> Result<(), Error> {
+    transaction(database, || async move {
+        let transaction = database.begin().await?;
+        commit_if(transaction, true, entry).await.map(drop)
+    })
+    .await
+}
+
 pub(super) async fn append(transaction: &mut Transaction, entry: &AuditEntry) -> Result<(), Error> {
     execute!(
         transaction,
@@ -60,13 +68,6 @@ pub(super) async fn commit_if(
         transaction.commit().await?;
     }
     Ok(changed)
-}
-
-pub(super) async fn record(database: &impl Database, entry: &AuditEntry) -> Result<(), Error> {
-    transaction(database, || async move {
-        commit_if(database.begin().await?, true, entry).await.map(drop)
-    })
-    .await
 }
 
 pub(super) async fn list(database: &impl Database, page: Page<Uuid>) -> Result<Vec<AuditEntry>, Error> {

@@ -1,8 +1,9 @@
+use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Database, Transaction, call,
+    Database, Transaction, audit_log, call,
     connection::{execute, fetch_locked, fetch_optional},
     sessions,
     timestamp::Timestamp,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::SessionId,
-    store::{Error, Rotation, Session, TokenHash, User},
+    store::{Actor, AuditEntry, Error, Rotation, Session, TokenHash, User},
 };
 
 #[derive(sqlx::FromRow)]
@@ -71,8 +72,8 @@ pub(super) async fn rotate(
         let revoked = row.revoked_at.is_some();
         let session = Session::from(row);
         if !use_up(&mut transaction, presented, now).await? {
-            sessions::revoke_in(&mut transaction, session.id, now, revocation_expires_at).await?;
-            transaction.commit().await?;
+            let ended = sessions::revoke_in(&mut transaction, session.id, now, revocation_expires_at).await?;
+            audit_log::commit_if(transaction, ended, &reuse(&session, now)).await?;
             return Ok(Rotation::Reused {
                 session: session.id,
                 user: session.user,
@@ -88,6 +89,13 @@ pub(super) async fn rotate(
         Ok(Rotation::Rotated { session, user })
     })
     .await
+}
+
+/// The service itself does it, and to whom matters to whoever looks for a thief.
+fn reuse(session: &Session, now: OffsetDateTime) -> AuditEntry {
+    let actor = Actor::System("refresh".into());
+    AuditEntry::new(now, actor, "session.revoked", session.id)
+        .with_detail(json!({"reason": "refresh_token_reused", "user": session.user}))
 }
 
 /// Whether the token had not been used.

@@ -90,7 +90,7 @@ pub(super) async fn revoke_all_of(
     user: UserId,
     now: OffsetDateTime,
     revocation_expires_at: OffsetDateTime,
-) -> Result<Vec<SessionId>, Error> {
+) -> Result<Vec<Uuid>, Error> {
     let revoked = fetch_all!(
         transaction,
         (Uuid,),
@@ -101,7 +101,7 @@ pub(super) async fn revoke_all_of(
     for (id,) in &revoked {
         revocations::add(transaction, *id, revocation_expires_at).await?;
     }
-    Ok(revoked.into_iter().map(|(id,)| id.into()).collect())
+    Ok(revoked.into_iter().map(|(id,)| id).collect())
 }
 
 /// Refresh tokens go with their sessions.

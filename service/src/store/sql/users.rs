@@ -3,15 +3,17 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    Database, Transaction, audit_log, call,
+    Database, Transaction, api_keys, audit_log, call,
     connection::{execute, fetch_all, fetch_locked, fetch_optional},
     invites, revocations, sessions,
     timestamp::Timestamp,
     transaction, usage,
 };
 use crate::{
-    domain::{Email, SessionId, UserId},
-    store::{AuditEntry, CreateUser, Error, Page, TokenHash, User, UserChange, error::unreadable},
+    domain::{Email, Role, UserId},
+    store::{
+        AuditEntry, ChangeUser, CreateUser, Error, Page, TokenHash, User, UserChange, error::unreadable,
+    },
 };
 
 #[derive(sqlx::FromRow)]
@@ -166,27 +168,56 @@ pub(super) async fn change(
     now: OffsetDateTime,
     revocation_expires_at: OffsetDateTime,
     audit: &AuditEntry,
-) -> Result<Option<Vec<SessionId>>, Error> {
+) -> Result<ChangeUser, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
-        if !update(&mut transaction, id, change).await? {
-            return Ok(None);
+        if change.takes_rights() && is_last_admin(&mut transaction, id).await? {
+            return Ok(ChangeUser::LastAdmin);
         }
-        let ended = if change.ends_sessions() {
-            sessions::revoke_all_of(&mut transaction, id, now, revocation_expires_at).await?
-        } else {
-            Vec::new()
+        let user = fetch_locked!(
+            transaction,
+            (String, String, Option<Timestamp>),
+            "select role, tier, disabled_at from users where id = $1",
+            id.as_uuid()
+        )?;
+        let Some((role, tier, disabled_at)) = user else {
+            return Ok(ChangeUser::NoSuchUser);
         };
-        revocations::add(&mut transaction, id.as_uuid(), revocation_expires_at).await?;
+        let role: Role = role.parse().map_err(unreadable)?;
+        let tier = tier.parse().map_err(unreadable)?;
+        if change.is_there(role, &tier, disabled_at.is_some()) {
+            return Ok(ChangeUser::Done(Vec::new()));
+        }
+        update(&mut transaction, id, change).await?;
+        let mut ended = Vec::new();
+        if change.ends_sessions() {
+            ended = sessions::revoke_all_of(&mut transaction, id, now, revocation_expires_at).await?;
+            revocations::add(&mut transaction, id.as_uuid(), revocation_expires_at).await?;
+        }
+        if let UserChange::Password { end_keys: true, .. } = change {
+            ended.extend(api_keys::revoke_all_of(&mut transaction, id, now, revocation_expires_at).await?);
+        }
         audit_log::commit_if(transaction, true, audit).await?;
-        Ok(Some(ended))
+        Ok(ChangeUser::Done(ended))
     })
     .await
 }
 
-async fn update(transaction: &mut Transaction, id: UserId, change: &UserChange) -> Result<bool, Error> {
-    let changed = match change {
-        UserChange::Password(hash) => execute!(
+/// Whether nobody else manages the service. The locks, which everybody takes in one order, keep two admins from taking
+/// each other's rights at the same time.
+async fn is_last_admin(transaction: &mut Transaction, id: UserId) -> Result<bool, Error> {
+    let admins = fetch_all!(
+        @ "select id from users where role = 'admin' and disabled_at is null order by id for update",
+        "select id from users where role = 'admin' and disabled_at is null order by id",
+        transaction,
+        (Uuid,)
+    )?;
+    Ok(admins == [(id.as_uuid(),)])
+}
+
+async fn update(transaction: &mut Transaction, id: UserId, change: &UserChange) -> Result<(), Error> {
+    match change {
+        UserChange::Password { hash, .. } => execute!(
             transaction,
             "update users set password_hash = $2 where id = $1",
             id.as_uuid(),
@@ -210,8 +241,8 @@ async fn update(transaction: &mut Transaction, id: UserId, change: &UserChange) 
             id.as_uuid(),
             at.map(Timestamp),
         ),
-    };
-    Ok(changed? == 1)
+    }?;
+    Ok(())
 }
 
 /// What is the user's own refers to them, and goes with them. The lock keeps new sessions and keys from coming in
@@ -221,10 +252,13 @@ pub(super) async fn erase(
     id: UserId,
     revocation_expires_at: OffsetDateTime,
     audit: &AuditEntry,
-) -> Result<Option<Vec<Uuid>>, Error> {
+) -> Result<ChangeUser, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
         usage::lock_against_appending(&mut transaction).await?;
+        if is_last_admin(&mut transaction, id).await? {
+            return Ok(ChangeUser::LastAdmin);
+        }
         let user = fetch_locked!(
             transaction,
             (Uuid,),
@@ -232,7 +266,7 @@ pub(super) async fn erase(
             id.as_uuid()
         )?;
         if user.is_none() {
-            return Ok(None);
+            return Ok(ChangeUser::NoSuchUser);
         }
         let ended = fetch_all!(
             transaction,
@@ -247,7 +281,7 @@ pub(super) async fn erase(
         execute!(transaction, "delete from users where id = $1", id.as_uuid())?;
         usage::forget_whose(&mut transaction, id).await?;
         audit_log::commit_if(transaction, true, audit).await?;
-        Ok(Some(ended))
+        Ok(ChangeUser::Done(ended))
     })
     .await
 }

@@ -222,3 +222,42 @@ async fn without_a_master_key_no_providers_key_is_stored() {
         .json(&json!({"key": "sk-1"}));
     assert_eq!(problem(put).await, (409, "no-master-key".to_owned()));
 }
+
+#[tokio::test]
+async fn the_only_admin_cannot_leave_and_what_is_so_already_is_not_audited() {
+    let service = service().await;
+    let admin = service.admin().await;
+    let leave = |token: &str| {
+        let request = service.post("/api/v1/auth/me/erasure", &json!({"password": PASSWORD}));
+        request.bearer_auth(token)
+    };
+    assert_eq!(
+        problem(leave(&admin.access)).await,
+        (409, "last-admin".to_owned())
+    );
+    assert_eq!(service.me(&admin.access).await, 200);
+
+    service.user("ada@example.com").await;
+    let id = id_of(&service, &admin.access, "ada@example.com").await;
+    let entries = async || {
+        let log = service
+            .as_admin(&admin.access, Method::GET, "audit")
+            .send()
+            .await
+            .unwrap();
+        log.json::<Value>().await.unwrap()["entries"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    let before = entries().await;
+    for body in [
+        json!({"role": "admin"}),
+        json!({"role": "admin", "disabled": false}),
+    ] {
+        let change = service.as_admin(&admin.access, Method::PATCH, &format!("users/{id}"));
+        assert_eq!(change.json(&body).send().await.unwrap().status(), 200);
+        assert_eq!(entries().await, before + 1, "{body}");
+    }
+    assert_eq!(leave(&admin.access).send().await.unwrap().status(), 204);
+}

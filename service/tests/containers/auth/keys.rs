@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::people::{problem, service};
+use super::people::{PASSWORD, Tokens, problem, service};
 use crate::harness::until;
 
 #[tokio::test]
@@ -147,4 +147,25 @@ async fn a_user_has_a_hundred_live_keys_and_no_more() {
     assert_eq!(delete.send().await.unwrap().status(), 204);
     service.new_key(&ada.access, &body).await;
     assert_eq!(problem(more()).await.0, 409);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_keys_where_that_is_asked_for() {
+    let service = service().await;
+    let mut password = PASSWORD.to_owned();
+    let mut ada = service.user("ada@example.com").await;
+    let (_, key) = service.new_key(&ada.access, &json!({"name": "laptop"})).await;
+    for (body, expected) in [(json!({}), 200), (json!({"end_api_keys": true}), 401)] {
+        let new = format!("{password}, and more");
+        let mut body = body.clone();
+        body["current_password"] = json!(password);
+        body["new_password"] = json!(new);
+        let url = format!("{}/api/v1/auth/password", service.url);
+        let change = service.client.put(url).bearer_auth(&ada.access).json(&body);
+        assert_eq!(change.send().await.unwrap().status(), 204);
+        assert_eq!(service.asks(&key).await, expected, "{body}");
+        let login = service.try_login("ada@example.com", &new).await;
+        ada = Tokens::of(&login.json().await.unwrap());
+        password = new;
+    }
 }

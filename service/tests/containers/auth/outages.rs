@@ -1,10 +1,11 @@
 //! What credentials are worth while the database is away.
 
 use serde_json::json;
+use ultra_service::{config::Config, startup::Application};
 use ultra_testenv::Stack;
 
 use super::people::{ADMIN, CHEAP, PASSWORD, problem};
-use crate::harness::Service;
+use crate::harness::{QUESTION, Service, until};
 
 #[tokio::test]
 async fn a_lost_database_refuses_nobody_who_is_known_and_blames_itself_for_the_rest() {
@@ -61,4 +62,66 @@ async fn a_lost_database_refuses_nobody_who_is_known_and_blames_itself_for_the_r
     service.dependency_is("database", "up").await;
     assert_eq!(service.asks(&unused).await, 200);
     assert_eq!(service.refresh(&user.refresh).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_replica_that_starts_without_its_database_first_refuses_nobody_and_admits_nobody_and_then_who_has_a_token()
+ {
+    let stack = Stack::builder().postgres().dedicated().start().await.unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let keys = files.path().join("keys");
+    ultra_service::auth::KeyRing::generate(&keys).unwrap();
+    let vars: Vec<_> = CHEAP
+        .iter()
+        .copied()
+        .chain([
+            ("ULTRA_AUTH_REGISTRATION", "open"),
+            ("DATABASE_URL", stack.postgres().url()),
+            ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "500ms"),
+            ("ULTRA_JWT_KEYS_DIR", keys.to_str().unwrap()),
+        ])
+        .collect();
+    let mut first = Service::start(&vars, None).await;
+    let (good, ended) = (
+        first.user("ada@example.com").await.access,
+        first.login("ada@example.com").await.access,
+    );
+    let logout = first
+        .post("/api/v1/auth/logout", &json!(null))
+        .bearer_auth(&ended);
+    assert_eq!(logout.send().await.unwrap().status(), 204);
+    first.shut_down();
+    stack.postgres().stop().await.unwrap();
+
+    let data = files.path().join("data").display().to_string();
+    let vars = vars
+        .into_iter()
+        .chain([("ULTRA_LISTEN", "127.0.0.1:0"), ("ULTRA_DATA_DIR", &data)]);
+    let config = Config::from_env(vars.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
+    let application = Application::build(config).await.unwrap();
+    let url = format!("http://{}/api/v1/analyses", application.local_addr());
+    let running = tokio::spawn(application.run_until(std::future::pending()));
+    let client = reqwest::Client::new();
+    let ask = |token: &str| {
+        let request = client.post(&url).bearer_auth(token);
+        request.json(&json!({"prompt": QUESTION}))
+    };
+    let (one, other) = tokio::join!(problem(ask(&good)), problem(ask(&ended)));
+    let starting = (503, "starting".to_owned());
+    assert_eq!((&one, &other), (&starting, &starting));
+    let status = async |token: &str| ask(token).send().await.unwrap().status().as_u16();
+    until("who has a token is admitted all the same", async || {
+        let status = status(&good).await;
+        assert!(matches!(status, 200 | 503), "{status}");
+        if status == 200 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    stack.postgres().start().await.unwrap();
+    until("who was shut out is so here, too", async || {
+        let status = status(&ended).await;
+        if status == 401 { Ok(()) } else { Err(status) }
+    })
+    .await;
+    assert_eq!(status(&good).await, 200);
+    running.abort();
 }

@@ -185,6 +185,57 @@ async fn only_what_is_declared_public_answers_to_a_stranger() {
     }
 }
 
+#[tokio::test]
+async fn a_stranger_is_refused_whatever_the_method_and_a_browser_is_answered_before_it_asks() {
+    let origin = "https://app.example.com";
+    let service = service_with(&[("ULTRA_HTTP_CORS_ORIGINS", origin)]).await;
+    let user = service.user("ada@example.com").await;
+    let routes = routes(&service).await;
+    let methods = [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
+    ];
+    let paths = routes
+        .iter()
+        .filter(|route| !route.public)
+        .map(|route| &route.path);
+    let paths: std::collections::BTreeSet<&String> = paths.collect();
+    assert!(paths.len() > 12, "{paths:?}");
+    for path in paths {
+        let takes = |method: &str| {
+            let mut there = routes.iter().filter(|route| route.path == *path);
+            there.any(|route| route.method == method || route.method == "GET" && method == "HEAD")
+        };
+        for method in methods {
+            let asked = Route {
+                method: method.parse().unwrap(),
+                path: path.clone(),
+                public: false,
+                scopes: Vec::new(),
+            };
+            let (status, challenge, _) = ask(&service, &asked, None).await;
+            assert_eq!(status, 401, "{method} {path}");
+            assert_eq!(
+                challenge.as_deref(),
+                Some("Bearer realm=\"ultra\""),
+                "{method} {path}"
+            );
+            if !takes(method) && !path.starts_with("/api/v1/admin/") {
+                let (status, ..) = ask(&service, &asked, Some(&user.access)).await;
+                assert_eq!(status, 405, "{method} {path}");
+            }
+        }
+        let url = format!("{}{path}", service.url);
+        let preflight = service
+            .client
+            .request(Method::OPTIONS, url)
+            .header("origin", origin);
+        let preflight = preflight.header("access-control-request-method", "GET");
+        let answer = preflight.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.headers()["access-control-allow-origin"], origin, "{path}");
+    }
+}
+
 const INVALID: &str = "Bearer realm=\"ultra\", error=\"invalid_token\"";
 
 /// The token of the same user and session as the service would have issued it at another time: from now, signed by

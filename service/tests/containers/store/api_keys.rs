@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use futures::future::join_all;
 use ultra_service::{
     domain::{ApiKeyId, Scopes},
     store::{ApiKeyRecord, TokenHash},
@@ -5,7 +8,7 @@ use ultra_service::{
 
 use super::{
     Fresh,
-    samples::{api_key, at, audit, user},
+    samples::{MANY_KEYS, api_key, at, audit, user},
 };
 
 pub(super) async fn a_key_reads_back_by_its_hash_with_its_user_and_in_its_users_list(fresh: Fresh) {
@@ -24,7 +27,7 @@ pub(super) async fn a_key_reads_back_by_its_hash_with_its_user_and_in_its_users_
     let bobs = api_key(bob.id, "uk_bobs");
     for key in [&full, &plain, &bobs] {
         store
-            .create_api_key(key, &audit("api_key.created"))
+            .create_api_key(key, MANY_KEYS, &audit("api_key.created"))
             .await
             .unwrap();
     }
@@ -54,7 +57,7 @@ pub(super) async fn a_key_is_revoked_once_and_by_its_own_user_only(fresh: Fresh)
     store.ensure_user(&bob).await.unwrap();
     let key = api_key(ada.id, "uk_adas");
     store
-        .create_api_key(&key, &audit("api_key.created"))
+        .create_api_key(&key, MANY_KEYS, &audit("api_key.created"))
         .await
         .unwrap();
     for (who, id, seconds, revoked) in [
@@ -85,7 +88,7 @@ pub(super) async fn the_last_use_of_a_key_never_goes_back(fresh: Fresh) {
         .collect();
     for key in &keys {
         store
-            .create_api_key(key, &audit("api_key.created"))
+            .create_api_key(key, MANY_KEYS, &audit("api_key.created"))
             .await
             .unwrap();
     }
@@ -122,7 +125,7 @@ pub(super) async fn replicas_write_many_uses_of_the_same_keys_down_at_once(fresh
     for index in 0..250 {
         let key = api_key(ada.id, &format!("uk_{index}"));
         store
-            .create_api_key(&key, &audit("api_key.created"))
+            .create_api_key(&key, MANY_KEYS, &audit("api_key.created"))
             .await
             .unwrap();
         keys.push(key.id);
@@ -146,13 +149,47 @@ pub(super) async fn two_keys_with_one_hash_are_refused_and_nothing_is_audited(fr
     let ada = user("ada");
     store.ensure_user(&ada).await.unwrap();
     store
-        .create_api_key(&api_key(ada.id, "uk_same"), &audit("api_key.created"))
+        .create_api_key(&api_key(ada.id, "uk_same"), MANY_KEYS, &audit("api_key.created"))
         .await
         .unwrap();
     let error = store
-        .create_api_key(&api_key(ada.id, "uk_same"), &audit("api_key.created"))
+        .create_api_key(&api_key(ada.id, "uk_same"), MANY_KEYS, &audit("api_key.created"))
         .await
         .unwrap_err();
     assert_eq!(error.class(), "refused");
     assert_eq!(fresh.rows("audit_log").await, 1);
+}
+
+pub(super) async fn of_many_keys_made_at_once_no_more_are_kept_than_one_may_have(fresh: Fresh) {
+    let store = fresh.store().await;
+    let (ada, bob) = (user("ada"), user("bob"));
+    store.ensure_user(&ada).await.unwrap();
+    store.ensure_user(&bob).await.unwrap();
+    let ended = [
+        ApiKeyRecord {
+            expires_at: Some(at(0)),
+            ..api_key(ada.id, "uk_expired")
+        },
+        ApiKeyRecord {
+            revoked_at: Some(at(0)),
+            ..api_key(ada.id, "uk_revoked")
+        },
+    ];
+    for key in ended.iter().chain([&api_key(bob.id, "uk_bobs")]) {
+        let made = store.create_api_key(key, 1, &audit("api_key.created")).await;
+        assert!(made.unwrap(), "{key:?}");
+    }
+    let tasks = (0..20).map(|index| {
+        let (store, key) = (Arc::clone(&store), api_key(ada.id, &format!("uk_{index}")));
+        tokio::spawn(async move { store.create_api_key(&key, 5, &audit("api_key.created")).await })
+    });
+    let made = join_all(tasks)
+        .await
+        .into_iter()
+        .map(|task| task.unwrap().unwrap());
+    assert_eq!(made.filter(|made| *made).count(), 5);
+    assert_eq!(
+        (fresh.rows("api_keys").await, fresh.rows("audit_log").await),
+        (8, 8)
+    );
 }

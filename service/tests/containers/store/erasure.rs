@@ -3,13 +3,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use ultra_service::{
     analyses::Analysis,
     domain::{Account, AnalysisId, ApiKeyId, SessionId, UserId},
-    store::{Page, Rotation, Store, TokenHash, User},
+    store::{ChangeUser, Page, Rotation, Store, TokenHash, User},
 };
 
 use super::{
     Fresh,
     analyses::analysis,
-    samples::{api_key, at, audit, begin, invite, session, user},
+    samples::{MANY_KEYS, api_key, at, audit, begin, invite, session, user},
     usage::record,
 };
 
@@ -26,7 +26,7 @@ async fn settle(store: &Arc<dyn Store>, name: &str) -> (User, SessionId, ApiKeyI
         .unwrap();
     let key = api_key(user.id, &format!("key of {name}"));
     store
-        .create_api_key(&key, &audit("api_key.created"))
+        .create_api_key(&key, MANY_KEYS, &audit("api_key.created"))
         .await
         .unwrap();
     store
@@ -68,7 +68,9 @@ pub(super) async fn an_erased_user_leaves_nothing_but_revocations_and_the_audit_
     let (ada, session, key) = settle(&store, "ada").await;
 
     let erased = store.erase_user(ada.id, at(900), &audit("user.erased")).await;
-    let mut erased = erased.unwrap().unwrap();
+    let ChangeUser::Done(mut erased) = erased.unwrap() else {
+        panic!("nobody was erased");
+    };
     erased.sort_unstable();
     let mut ended = [session.as_uuid(), key.as_uuid()];
     ended.sort_unstable();
@@ -122,7 +124,7 @@ pub(super) async fn nobody_is_erased_twice_or_without_having_been_there(fresh: F
     let before = fresh.rows("audit_log").await;
     for (id, there) in [(UserId::generate(), false), (ada.id, true), (ada.id, false)] {
         let erased = store.erase_user(id, at(900), &audit("user.erased")).await;
-        assert_eq!(erased.unwrap().is_some(), there);
+        assert_eq!(matches!(erased.unwrap(), ChangeUser::Done(_)), there);
     }
     assert_eq!(fresh.rows("audit_log").await, before + 1);
     store.ensure_user(&user("ada")).await.unwrap();
@@ -145,7 +147,9 @@ pub(super) async fn an_erasure_in_the_middle_of_everything_is_whole(fresh: Fresh
                     .await
                     .unwrap();
                 let key = api_key(ada.id, &format!("key {round} {index}"));
-                let _ = store.create_api_key(&key, &audit("api_key.created")).await;
+                let _ = store
+                    .create_api_key(&key, MANY_KEYS, &audit("api_key.created"))
+                    .await;
                 let saved = Analysis {
                     id: AnalysisId::generate(),
                     ..analysis()
@@ -156,7 +160,7 @@ pub(super) async fn an_erasure_in_the_middle_of_everything_is_whole(fresh: Fresh
         });
         let busy: Vec<_> = busy.collect();
         let erased = store.erase_user(ada.id, at(900), &audit("user.erased")).await;
-        assert!(erased.unwrap().is_some());
+        assert!(matches!(erased.unwrap(), ChangeUser::Done(_)));
         let mut begun = vec![session];
         for task in busy {
             let (id, rotated) = task.await.unwrap();

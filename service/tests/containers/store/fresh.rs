@@ -126,6 +126,7 @@ pub(crate) async fn open(target: DatabaseTarget) -> Arc<dyn Store> {
 pub(crate) async fn open_with(target: DatabaseTarget, acquire_timeout: Duration) -> Arc<dyn Store> {
     let config = Database {
         target,
+        url_file: None,
         migrate: Migrate::Auto,
         max_connections: 4,
         min_connections: 0,

@@ -8,7 +8,7 @@ use ultra_service::{
 
 use super::{
     Fresh,
-    samples::{at, audit, change, invite, user},
+    samples::{another_admin, at, audit, change, invite, user},
 };
 
 /// An invitation by the admin `admin`.
@@ -102,6 +102,7 @@ pub(super) async fn an_invite_is_used_up_by_an_address_that_is_taken_too(fresh: 
 pub(super) async fn an_invite_is_worth_what_its_giver_may_do(fresh: Fresh) {
     let store = fresh.store().await;
     let invite = invited(&store).await;
+    another_admin(&store).await;
     let register = async || {
         let created = store
             .create_user(&user("ada"), Some(&invite.hash), at(1), &audit("user.created"))

@@ -1,4 +1,4 @@
-use std::process::Command;
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
@@ -8,7 +8,7 @@ use ultra_service::{
     store::Schema,
 };
 
-use super::{Fresh, usage::record};
+use super::{Fresh, fresh::open, usage::record};
 
 #[tokio::test]
 async fn many_replicas_can_migrate_one_database_at_the_same_time() {
@@ -213,4 +213,30 @@ fn a_check_of_an_embedded_database_does_not_make_it() {
     assert!(!folder.path().join("data").exists());
     assert_eq!(check(&["migrate"]), Some(0));
     assert_eq!(check(&["migrate", "--check"]), Some(0));
+}
+
+#[tokio::test]
+async fn nobody_else_on_the_machine_may_read_the_embedded_database() {
+    let mode = |path: &Path, end: &str| {
+        let file = format!("{}{end}", path.display());
+        std::fs::metadata(file).unwrap().permissions().mode() & 0o777
+    };
+    // The service does not make its folder everywhere: a mounted volume is there already, and often open to all.
+    let folder = TempDir::new().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = folder.path().join("ultra.db");
+    let target = DatabaseTarget::Sqlite(path.clone());
+    let store = open(target.clone()).await;
+    store.migrate().await.unwrap();
+    for end in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&path, end), 0o600, "ultra.db{end}");
+    }
+    store.close().await;
+
+    // One of an earlier version, on a volume that a group shares.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
+    let store = open(target).await;
+    store.ping().await.unwrap();
+    assert_eq!(mode(&path, ""), 0o660);
+    store.close().await;
 }

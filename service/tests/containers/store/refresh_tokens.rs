@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use serde_json::json;
 use ultra_service::{
     domain::{SessionId, UserId},
-    store::{Rotation, Session, Store, TokenHash, UserChange},
+    store::{Page, Rotation, Session, Store, TokenHash, UserChange},
 };
 
 use super::{
@@ -87,6 +88,20 @@ pub(super) async fn a_token_that_was_used_before_ends_its_session_and_no_other(f
     assert_eq!(reused(&again), Some((ada.id, ada.user)), "and again");
     let revocations = store.revocations().await.unwrap();
     assert_eq!(revocations.len(), 1, "revoked once");
+    let page = Page {
+        after: None,
+        limit: 10,
+    };
+    let log = store.audit_log(page).await.unwrap();
+    let [entry] = log.as_slice() else {
+        panic!("{log:?}")
+    };
+    assert_eq!(
+        (entry.action.as_str(), entry.subject.as_str()),
+        ("session.revoked", ada.id.to_string().as_str())
+    );
+    let detail = json!({"reason": "refresh_token_reused", "user": ada.user});
+    assert_eq!(entry.detail, detail);
     assert_eq!(
         (revocations[0].id, revocations[0].expires_at),
         (ada.id.as_uuid(), at(930))

@@ -4,7 +4,9 @@ use secrecy::SecretString;
 use time::{Duration, OffsetDateTime, macros::datetime};
 use ultra_service::{
     domain::{ApiKeyId, Role, Scope, SessionId, TierName, UserId},
-    store::{Actor, ApiKeyRecord, AuditEntry, Invite, Session, Store, TokenHash, User, UserChange},
+    store::{
+        Actor, ApiKeyRecord, AuditEntry, ChangeUser, Invite, Session, Store, TokenHash, User, UserChange,
+    },
 };
 
 /// So many seconds after the beginning of a test's time, which has microseconds as real times have.
@@ -41,6 +43,26 @@ pub(super) async fn begin(store: &Arc<dyn Store>, session: &Session, refresh: &T
     assert!(begun.unwrap());
 }
 
+/// One more who manages the service, so that it does not depend on those whom a test changes.
+pub(super) async fn another_admin(store: &Arc<dyn Store>) {
+    let admin = User {
+        role: Role::Admin,
+        ..user("another-admin")
+    };
+    store.ensure_user(&admin).await.unwrap();
+}
+
+/// Another password, whatever keys there are.
+pub(super) fn password(hash: &str) -> UserChange {
+    UserChange::Password {
+        hash: SecretString::from(hash),
+        end_keys: false,
+    }
+}
+
+/// More keys than any test makes.
+pub(super) const MANY_KEYS: u32 = 1_000;
+
 /// Changes a user who is there, and says which sessions ended.
 pub(super) async fn change(
     store: &Arc<dyn Store>,
@@ -52,7 +74,10 @@ pub(super) async fn change(
     let changed = store
         .change_user(user, change, at(seconds), at(900), &audit)
         .await;
-    changed.unwrap().unwrap()
+    match changed.unwrap() {
+        ChangeUser::Done(ended) => ended.into_iter().map(SessionId::from).collect(),
+        other => panic!("{other:?}"),
+    }
 }
 
 pub(super) fn api_key(user: UserId, token: &str) -> ApiKeyRecord {

@@ -1,4 +1,3 @@
-use secrecy::SecretString;
 use time::{Duration, OffsetDateTime};
 use ultra_service::{
     domain::{Role, SessionId},
@@ -7,7 +6,7 @@ use ultra_service::{
 
 use super::{
     Fresh,
-    samples::{at, audit, begin, change, invite, session, user},
+    samples::{another_admin, at, audit, begin, change, invite, password, session, user},
 };
 
 pub(super) async fn a_session_is_revoked_once(fresh: Fresh) {
@@ -37,6 +36,7 @@ pub(super) async fn a_change_of_a_user_ends_all_of_their_sessions_and_nobody_els
     let (ada, bob) = (user("ada"), user("bob"));
     store.ensure_user(&ada).await.unwrap();
     store.ensure_user(&bob).await.unwrap();
+    another_admin(&store).await;
     let mut sessions = Vec::new();
     for (index, owner) in [ada.id, ada.id, ada.id, bob.id].into_iter().enumerate() {
         let session = session(owner);
@@ -111,8 +111,9 @@ pub(super) async fn a_session_of_somebody_who_is_not_as_they_were_checked_is_not
     let store = fresh.store().await;
     let ada = user("ada");
     store.ensure_user(&ada).await.unwrap();
+    another_admin(&store).await;
     let token = TokenHash::of("token");
-    let password = UserChange::Password(SecretString::from("$argon2id$new"));
+    let password = password("$argon2id$new");
     let role = UserChange::Role(Role::Admin);
     let disabled = UserChange::Disabled(Some(at(1)));
     for what in [password, role, disabled] {
@@ -136,7 +137,7 @@ pub(super) async fn a_login_and_a_change_at_once_leave_no_session_from_before(fr
         store.ensure_user(&ada).await.unwrap();
         let session = session(ada.id);
         let token = TokenHash::of(&format!("token {round}"));
-        let password = UserChange::Password(SecretString::from("$argon2id$new"));
+        let password = password("$argon2id$new");
         let (begun, ended) = tokio::join!(
             store.create_session(&session, &token, &ada),
             change(&store, ada.id, &password, 5),
