@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{Extensions, HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -12,7 +12,7 @@ use super::{Api, Problem, client_address::ClientAddress, limits};
 use crate::{
     auth::{Access, Denied, Principal, Unauthenticated},
     domain::{ClientNetwork, SessionId, UserId},
-    limits::Caller,
+    limits::{Allowance, Caller},
 };
 
 /// The protection space (RFC 9110, section 11.5): the challenge that every 401 begins with.
@@ -25,29 +25,58 @@ pub(super) async fn require(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let ClientAddress(address) = ClientAddress::of(request.extensions(), request.headers(), &api)?;
-    let principal = authenticate(&api, request.headers(), address.into()).await?;
+    let (principal, allowance) = match admit(&api, access, request.extensions(), request.headers()).await? {
+        Ok(admitted) => admitted,
+        Err(refused) => return Ok(refused),
+    };
+    request.extensions_mut().insert(principal);
+    request.extensions_mut().insert(allowance.clone());
+    let response = next.run(request).await;
+    Ok(limits::tell(&allowance.told(), response))
+}
+
+/// The answer to a method that a path does not take, to whom its routes would let in: a stranger is refused whatever
+/// they ask.
+pub(super) async fn refuse_method(
+    api: &Api,
+    access: Access,
+    Parts {
+        extensions, headers, ..
+    }: &Parts,
+    refusal: Problem,
+) -> Result<Response, Problem> {
+    Ok(match admit(api, access, extensions, headers).await? {
+        Ok((_, allowance)) => limits::tell(&allowance.told(), refusal.into_response()),
+        Err(refused) => refused,
+    })
+}
+
+/// Who asks, and what they may use; or the answer to who may not, where that tells how far their limits are.
+async fn admit(
+    api: &Api,
+    access: Access,
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Result<Result<(Principal, Allowance), Response>, Problem> {
+    let ClientAddress(address) = ClientAddress::of(extensions, headers, api)?;
+    let principal = authenticate(api, headers, address.into()).await?;
     let admitted = api.limits.admit(Caller::new(&principal, address.into())).await;
     let allowance = match admitted {
         Ok(allowance) => allowance,
         Err(exceeded) => {
             let told = exceeded.told.clone();
-            return Ok(limits::tell(&told, Problem::from(exceeded).into_response()));
+            return Ok(Err(limits::tell(&told, Problem::from(exceeded).into_response())));
         }
     };
-    let response = match principal.require(access) {
-        Ok(()) => {
-            request.extensions_mut().insert(principal);
-            request.extensions_mut().insert(allowance.clone());
-            next.run(request).await
-        }
+    let problem = match principal.require(access) {
+        Ok(()) => return Ok(Ok((principal, allowance))),
         // Who brought something is nobody where that is admitted, and no less refused here for what they brought.
-        Err(Denied::Unauthenticated) if request.headers().contains_key(header::AUTHORIZATION) => {
-            Problem::from(Unauthenticated::Invalid("foreign")).into_response()
+        Err(Denied::Unauthenticated) if headers.contains_key(header::AUTHORIZATION) => {
+            Problem::from(Unauthenticated::Invalid("foreign"))
         }
-        Err(denied) => Problem::from(denied).into_response(),
+        Err(denied) => Problem::from(denied),
     };
-    Ok(limits::tell(&allowance.told(), response))
+    Ok(Err(limits::tell(&allowance.told(), problem.into_response())))
 }
 
 /// Who makes the request. An address with too many that fail is not looked up any more, but for who is known anyway:

@@ -1,10 +1,13 @@
 //! The whole route table.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::{Method, StatusCode, Uri, header},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{StatusCode, Uri, header},
     middleware::{from_fn, from_fn_with_state},
+    response::Response,
     routing::get,
 };
 use tower::ServiceBuilder;
@@ -114,14 +117,18 @@ fn gated() -> [(Gate, OpenApiRouter<Api>); 5] {
 /// Routes and what surrounds them, outermost first: context, browsers, error shapes, panics, time.
 pub fn router(api: Api) -> Router {
     let mut interface = OpenApiRouter::with_openapi(Document::openapi());
+    let mut gates = BTreeMap::new();
     for (gate, routes) in gated() {
         interface = interface.merge(match gate.document(routes) {
             (Gate::Public, routes) => routes,
-            // Around the answer to a wrong method, too: a stranger is refused whatever they ask.
-            (Gate::Needs(access), routes) => refusing_methods(routes)
-                .layer(from_fn_with_state((api.clone(), access), authentication::require)),
+            (Gate::Needs(access), routes) => {
+                let paths = routes.get_openapi().paths.paths.keys().cloned();
+                gates.extend(paths.map(|path| (path, access)));
+                routes.route_layer(from_fn_with_state((api.clone(), access), authentication::require))
+            }
         });
     }
+    let gates = Arc::new(gates);
     let interface = interface.layer(from_fn_with_state(api.clone(), drain::count));
     let (_, observation) = Gate::Public.document(observation());
     let (routes, document) = interface.merge(observation).split_for_parts();
@@ -132,7 +139,7 @@ pub fn router(api: Api) -> Router {
             get(move || async { ([(header::CONTENT_TYPE, "application/json")], document) }),
         )
         .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(move |state, request| method_not_allowed(gates.clone(), state, request))
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(api.clone(), context::surround))
@@ -145,13 +152,6 @@ pub fn router(api: Api) -> Router {
                 .layer(DefaultBodyLimit::max(api.max_body_bytes)),
         )
         .with_state(api)
-}
-
-/// The same routes, which answer other methods themselves.
-fn refusing_methods(routes: OpenApiRouter<Api>) -> OpenApiRouter<Api> {
-    let (routes, document) = routes.split_for_parts();
-    let routes = routes.method_not_allowed_fallback(method_not_allowed);
-    OpenApiRouter::with_openapi(document).merge(routes.into())
 }
 
 /// The OpenAPI document of all routes.
@@ -175,12 +175,23 @@ async fn not_found(uri: Uri) -> Problem {
     Problem::not_found(format!("There is nothing at {}.", uri.path()))
 }
 
-async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+async fn method_not_allowed(
+    gates: Arc<BTreeMap<String, Access>>,
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
     let detail = format!(
-        "{} does not take {method}; the header allow names what it takes.",
-        uri.path()
+        "{} does not take {}; the header allow names what it takes.",
+        parts.uri.path(),
+        parts.method
     );
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
+    let refusal = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
+    let path = parts.extensions.get::<MatchedPath>();
+    match path.and_then(|path| gates.get(path.as_str())) {
+        Some(access) => authentication::refuse_method(&api, *access, &parts, refusal).await,
+        None => Err(refusal),
+    }
 }
 
 #[cfg(test)]

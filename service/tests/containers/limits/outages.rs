@@ -97,7 +97,7 @@ async fn a_lost_redis_costs_one_timeout_and_each_replica_admits_its_share_until_
     service.dependency_is("limits", "up").await;
 
     stack.redis().kill().await.unwrap();
-    until_alone(&service).await;
+    until_alone(async || ask(&service).await).await;
     stack.redis().start().await.unwrap();
     let took = until_shared(&service).await;
     assert!(took < TWO_SECONDS, "after a crash it took {took:?}");
@@ -133,14 +133,21 @@ async fn replicas_count_each_other_and_share_by_that_count_once_redis_is_lost() 
     third.shut_down();
     seen(2).await;
     stack.redis().pause().await.unwrap();
-    let alone = until_alone(&one).await;
+    let ask = async || {
+        one.get("/api/v1/models")
+            .bearer_auth(&admin)
+            .send()
+            .await
+            .unwrap()
+    };
+    let alone = until_alone(ask).await;
     assert_eq!(policy(&alone), r#""requests";q=15;w=60"#);
 }
 
 /// The first answer that a replica counted alone.
-async fn until_alone(service: &Service) -> Response {
+async fn until_alone(ask: impl AsyncFn() -> Response) -> Response {
     until("the loss is noticed", async || {
-        let response = ask(service).await;
+        let response = ask().await;
         if counts_alone(&response) {
             Ok(response)
         } else {
