@@ -7,12 +7,12 @@
     reason = "what a test needs is there, or the test fails; figures are printed"
 )]
 
-#[allow(dead_code, reason = "most of it is for the containers layer")]
+#[expect(dead_code, reason = "most of it is for the containers layer")]
 #[path = "containers/harness.rs"]
 mod harness;
 #[path = "matrix/mod.rs"]
 mod matrix;
-#[allow(dead_code, reason = "most of it is for the containers layer")]
+#[expect(dead_code, reason = "most of it is for the containers layer")]
 #[path = "containers/program.rs"]
 mod program;
 #[path = "promise/mod.rs"]

@@ -24,6 +24,9 @@ const ROOM: Duration = Duration::from_secs(1);
 /// How many requests of each kind must fall into each part of a row, so that it says something.
 const ENOUGH: usize = 3;
 
+/// How long a trouble lasts at least: longer than it takes to look for what is lost a few times.
+const LASTS: Duration = Duration::from_secs(3);
+
 /// When what happened.
 struct Times {
     begins: Instant,
@@ -57,6 +60,7 @@ pub(super) async fn run(bench: &Arc<Bench>, lost: Lost, trouble: Trouble) -> Vec
         }
         load.until_enough(ENOUGH, |sample| sample.began >= begun.max(known.unwrap_or(begun)))
             .await;
+        load.until_enough(1, |sample| sample.began >= begun + LASTS).await;
         // It may be valid, so it is not refused as if it were not.
         let status = bench.asks(&unused).await;
         if !cell(lost, trouble, Kind::Login).admits(status) {
