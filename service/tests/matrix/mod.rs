@@ -9,6 +9,7 @@ mod expected;
 mod load;
 mod row;
 mod trouble;
+mod witness;
 
 pub(crate) use trouble::{Lost, Trouble};
 
