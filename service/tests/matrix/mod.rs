@@ -6,8 +6,10 @@
 mod answer;
 mod bench;
 mod expected;
+mod figures;
 mod load;
 mod row;
+mod seen;
 mod trouble;
 mod witness;
 
