@@ -28,6 +28,10 @@ mod health;
 mod ledger;
 #[path = "containers/limits/mod.rs"]
 mod limits;
+#[path = "matrix/mod.rs"]
+mod matrix;
+#[path = "containers/matrix_rows.rs"]
+mod matrix_rows;
 #[path = "containers/openai.rs"]
 mod openai;
 #[path = "containers/outages.rs"]

@@ -9,8 +9,8 @@ use super::{Component as _, Dependency, DependencyStatus};
 const INTERVAL: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How soon what is down is looked at again: requests that need it are refused until a look succeeds, and that should
-/// take less than two seconds after its return.
+/// How soon what is not well is looked at again: answers are not kept until a look succeeds, and that, and the report
+/// of it, should take less than two seconds after its return.
 const RETRY: Duration = Duration::from_millis(250);
 
 /// What takes longer to answer than this works, but not well.
@@ -40,8 +40,8 @@ pub async fn watch(dependency: Arc<Dependency>, probe: impl Probe, stop: Cancell
         loop {
             look(&dependency, &probe).await;
             sleep(match dependency.status() {
-                DependencyStatus::Down => RETRY,
-                _ => INTERVAL,
+                DependencyStatus::Up => INTERVAL,
+                _ => RETRY,
             })
             .await;
         }

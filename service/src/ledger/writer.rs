@@ -17,9 +17,10 @@ const BATCH: usize = 1_000;
 /// How long others may join a batch: with the store's own time, what a record is late by.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// The longest wait before the second try; it doubles with each further one, up to the last.
+/// The longest wait before the second try; it doubles with each further one, up to the last. With the time that a try
+/// takes, the store has the records within two seconds of its return.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 impl Ledger {
     /// Does so until it is told to stop. A batch that the store does not take is tried until it does: nothing is ever

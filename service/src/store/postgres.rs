@@ -10,12 +10,12 @@ use std::{
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{
-    PgPool,
+    Connection as _, PgConnection, PgPool,
     migrate::Migrator,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::{
@@ -35,6 +35,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// The part of a call's time in which it may wait for a connection.
 const WAITING: f64 = 0.95;
+
+/// When it is asked why the pool has no connection yet.
+const ASK_WHY: Duration = Duration::from_millis(200);
 
 /// A PostgreSQL server.
 pub struct Postgres {
@@ -79,8 +82,28 @@ impl Postgres {
         }
     }
 
+    /// How to connect where statements may take their time.
+    fn unhurried(&self) -> Result<PgConnectOptions, sqlx::Error> {
+        options(&self.url.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn connection(&self) -> Result<PoolConnection<sqlx::Postgres>, sqlx::Error> {
         self.acquire(|| self.pool.acquire()).await
+    }
+
+    /// Why the server lets nobody in, once the pool should have had a connection. The pool itself tries again where it
+    /// was refused, and says in the end that it took too long.
+    async fn refusal(&self) -> sqlx::Error {
+        sleep(ASK_WHY).await;
+        let connecting = async { PgConnection::connect_with(&self.unhurried()?).await };
+        match connecting.await {
+            Err(error) => error,
+            Ok(connection) => {
+                // It is well: all of the pool's connections are in use.
+                let _ = connection.close().await;
+                std::future::pending().await
+            }
+        }
     }
 }
 
@@ -116,11 +139,10 @@ impl Store for Postgres {
     async fn migrate(&self) -> Result<Schema, Error> {
         // A migration takes the time that it needs, and so does waiting for another replica's. Whatever it has locked
         // goes with its connection.
-        let unhurried = options(&self.url.lock().unwrap_or_else(PoisonError::into_inner))?;
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(self.call_timeout)
-            .connect_lazy_with(unhurried);
+            .connect_lazy_with(self.unhurried()?);
         let migrated = migrator().run(&pool).await;
         pool.close().await;
         migrated?;
@@ -137,20 +159,22 @@ impl Store for Postgres {
         .await;
         match applied {
             Ok(applied) => Ok(Schema::compare(&MIGRATOR, &applied)),
-            Err(Error::Refused(sqlx::Error::Database(error)))
-                if error.code().as_deref() == Some(UNDEFINED_TABLE) =>
-            {
-                Ok(Schema::compare(&MIGRATOR, &[]))
-            }
+            Err(Error::Refused(error)) if is_undefined_table(&error) => Ok(Schema::compare(&MIGRATOR, &[])),
             Err(error) => Err(error),
         }
     }
 
     async fn ping(&self) -> Result<(), Error> {
         call(self, async {
-            let mut connection = self.connection().await?;
-            sqlx::query("select 1").execute(&mut *connection).await?;
-            Ok(())
+            let mut connection = tokio::select! {
+                connection = self.connection() => connection?,
+                error = self.refusal() => return Err(error.into()),
+            };
+            match sqlx::query(A_TABLE).execute(&mut *connection).await {
+                // The schema is still on its way.
+                Err(error) if is_undefined_table(&error) => Ok(()),
+                result => Ok(result.map(drop)?),
+            }
         })
         .await
     }
@@ -243,7 +267,15 @@ fn place(options: &PgConnectOptions) -> (Option<&Path>, &str, u16, &str) {
     (socket, options.get_host(), options.get_port(), database)
 }
 
-const UNDEFINED_TABLE: &str = "42P01";
+/// Touches what every panel writes to, and reads none of it. A server whose tables are locked, as by a migration that
+/// takes long, answers to what needs no table, and everybody would wait for it in vain.
+const A_TABLE: &str = "select 1 from analyses limit 0";
+
+fn is_undefined_table(error: &sqlx::Error) -> bool {
+    const UNDEFINED_TABLE: &str = "42P01";
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some(UNDEFINED_TABLE)
+}
 
 /// A newer version of the service may have migrated further; that is no error, see [`Schema::Fits`].
 fn migrator() -> Migrator {

@@ -65,6 +65,18 @@ impl Front {
         proxy.set(traffic).await.map(|()| true)
     }
 
+    /// Does something while nobody is connected, nor can be.
+    pub(super) async fn closed(&self, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+        let Some(proxy) = &self.proxy else {
+            return work.await;
+        };
+        let before = proxy.traffic();
+        proxy.set(Traffic::Refused).await?;
+        let done = work.await;
+        proxy.set(before).await?;
+        done
+    }
+
     /// Follows what happens to the container: nobody listens for one that does not run.
     pub(super) async fn follow(&self, fault: Fault) -> Result<(), Error> {
         let Some(proxy) = &self.proxy else {

@@ -40,7 +40,7 @@ const SETTINGS: [&str; 5] = [
 ];
 
 /// A server that is disturbed has few connections, so that they can all be taken.
-const FEW_CONNECTIONS: &str = "max_connections=60";
+const FEW_CONNECTIONS: &str = "max_connections=40";
 
 /// Databases that are made or dropped at the same time.
 const CONNECTIONS: u32 = 8;
@@ -169,8 +169,10 @@ impl PostgresServer {
                 self.faults.heal().await?;
                 return self.front.heal().await;
             }
-            Fault::DiskFull | Fault::SlowQueries | Fault::OutOfConnections | Fault::WrongPassword => {
-                return self.faults.begin(fault).await;
+            Fault::DiskFull | Fault::SlowQueries => return self.faults.begin(fault).await,
+            // Whoever is about to be let in is no connection yet that could be ended, so nobody may come meanwhile.
+            Fault::OutOfConnections | Fault::WrongPassword => {
+                return self.front.closed(self.faults.begin(fault)).await;
             }
             _ if self.front.disturb(fault).await? => return Ok(()),
             _ => {}

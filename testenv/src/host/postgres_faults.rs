@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::postgres::{PASSWORD, USER};
 use crate::{Error, stack::Fault};
@@ -150,38 +153,33 @@ impl PostgresFaults {
         Ok(connections)
     }
 
-    /// Ends everybody's connections and takes them itself.
+    /// Ends everybody's connections and takes them itself: all that there may be, since one that was ended a moment ago
+    /// can be in the way still, without being seen.
     async fn take_connections(&self) -> Result<Vec<PgConnection>, Error> {
-        let mut connections = vec![self.connect().await?];
-        loop {
-            if let Some(connection) = connections.first_mut() {
-                execute(connection, PART_WITH_OTHERS.to_owned()).await?;
-            }
-            match timeout(ANSWER_DEADLINE, PgConnection::connect_with(&self.options)).await {
+        let mut first = self.connect().await?;
+        let most = sqlx::query_scalar("SELECT current_setting('max_connections')::bigint");
+        let most: i64 = bounded(most.fetch_one(&mut first)).await?;
+        let mut connections = vec![first];
+        let deadline = Instant::now() + ANSWER_DEADLINE;
+        while connections.len() < usize::try_from(most).unwrap_or(usize::MAX) {
+            match timeout_at(deadline, PgConnection::connect_with(&self.options)).await {
                 Ok(Ok(connection)) => connections.push(connection),
-                Ok(Err(error)) if is_exhausted(&error) => {
-                    // Those that were ended a moment ago may have counted still.
-                    let mut others = 0;
+                Ok(Err(error)) if is_exhausted(&error) && Instant::now() < deadline => {
                     if let Some(connection) = connections.first_mut() {
-                        others = bounded(sqlx::query_scalar(OTHERS).fetch_one(connection)).await?;
-                    }
-                    if others == 0_i64 {
-                        return Ok(connections);
+                        execute(connection, PART_WITH_OTHERS.to_owned()).await?;
                     }
                 }
                 Ok(Err(error)) => return Err(Error::refusal(error)),
                 Err(_) => return Err(late()),
             }
         }
+        Ok(connections)
     }
 
     async fn connect(&self) -> Result<PgConnection, Error> {
         bounded(PgConnection::connect_with(&self.options)).await
     }
 }
-
-const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity \
-     WHERE backend_type = 'client backend' AND application_name <> 'ultra-testenv fault'";
 
 fn is_exhausted(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());

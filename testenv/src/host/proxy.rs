@@ -79,6 +79,11 @@ impl Proxy {
         Some(SocketAddr::new(*gateway, self.port))
     }
 
+    /// What becomes of what is sent.
+    pub(super) fn traffic(&self) -> Traffic {
+        *self.traffic.borrow()
+    }
+
     /// From now on this becomes of what is sent.
     pub(super) async fn set(&self, traffic: Traffic) -> Result<(), Error> {
         let before = self.traffic.send_replace(traffic);
@@ -96,7 +101,7 @@ impl Proxy {
     /// Ends all connections as a crashed peer does; new ones can be made.
     pub(super) async fn reset(&self) -> Result<(), Error> {
         self.close().await;
-        match *self.traffic.borrow() {
+        match self.traffic() {
             Traffic::Refused => return Ok(()),
             Traffic::Flows | Traffic::Lags(_) | Traffic::Stands => {}
         }

@@ -11,6 +11,7 @@ use std::{
 use redis::{AsyncConnectionConfig, Client, aio::MultiplexedConnection};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+use tokio::task::JoinSet;
 use ultra_testenv::{Fault, Redis, Stack};
 
 use super::killing::PrivateHost;
@@ -135,6 +136,37 @@ async fn a_postgres_in_each_kind_of_trouble_fails_as_one_in_that_trouble_does_an
         stack.postgres().heal().await.unwrap();
     }
     write_postgres(database.url()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_slips_in_while_all_connections_are_taken_or_the_password_changes() {
+    let stack = Stack::builder().postgres().dedicated().start().await.unwrap();
+    let url = stack.postgres().url().to_owned();
+    let mut pool = JoinSet::new();
+    for _ in 0..10 {
+        let url = url.clone();
+        // Connects again and again, and stays for as long as it may.
+        pool.spawn(async move {
+            loop {
+                if let Ok(mut connection) = PgConnection::connect(&url).await {
+                    while connection.ping().await.is_ok() {}
+                }
+            }
+        });
+    }
+    for (fault, code) in [
+        (Fault::OutOfConnections, "53300"),
+        (Fault::WrongPassword, "28P01"),
+    ] {
+        stack.postgres().disturb(fault).await.unwrap();
+        for _ in 0..50 {
+            let error = PgConnection::connect(&url).await.unwrap_err();
+            let told = error.as_database_error().and_then(|error| error.code());
+            assert_eq!(told.as_deref(), Some(code), "{fault}: {error}");
+        }
+        stack.postgres().heal().await.unwrap();
+        PgConnection::connect(&url).await.unwrap().close().await.unwrap();
+    }
 }
 
 #[tokio::test]

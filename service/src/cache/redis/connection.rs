@@ -190,7 +190,9 @@ impl Connection {
         }
     }
 
-    /// One try. What connects must also answer: a server that hangs accepts connections for a while.
+    /// One try. What connects must also answer, and take a write, in the time that requests wait for it: a server that
+    /// hangs accepts connections for a while, one that is slow answers too late, and one that fails over holds writes
+    /// back alone. Taken back before it is well, it would cost requests their timeout again and again.
     async fn connect(&self) -> Result<MultiplexedConnection, Error> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
@@ -202,13 +204,22 @@ impl Connection {
                 .client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
-            redis::cmd("PING").exec_async(&mut connection).await?;
-            Ok::<_, RedisError>(connection)
+            self.answers(&mut connection, &redis::cmd("PING")).await?;
+            match self.answers(&mut connection, &touch()).await {
+                // A disk or a memory that is full keeps nothing, and can be read.
+                Err(error) if !error.is_refusal() => Err(error),
+                _ => Ok(connection),
+            }
         };
-        match timeout(self.0.connect_timeout, work).await {
-            Ok(result) => result.map_err(Error::from),
-            Err(_) => Err(late()),
-        }
+        timeout(self.0.connect_timeout, work).await.map_err(|_| late())?
+    }
+
+    /// Whether a command is answered as soon as requests would want it.
+    async fn answers(&self, connection: &mut MultiplexedConnection, command: &Cmd) -> Result<(), Error> {
+        let answer = command.exec_async(connection);
+        Ok(timeout(self.0.response_timeout, answer)
+            .await
+            .map_err(|_| late())??)
     }
 
     fn take(&self, connection: MultiplexedConnection) {
@@ -289,6 +300,13 @@ impl Connection {
             _ => "connection_lost",
         }
     }
+}
+
+/// Writes something that nobody reads.
+pub(super) fn touch() -> Cmd {
+    let mut set = redis::cmd("SET");
+    set.arg("ultra:v1:probe").arg("").arg("EX").arg(10);
+    set
 }
 
 fn late() -> Error {

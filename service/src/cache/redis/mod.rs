@@ -106,9 +106,7 @@ impl RemoteCache for Redis {
 
     /// Whether it remembers: a server whose disk is full, or that is a replica, answers and keeps nothing.
     async fn probe(&self) -> Result<(), Error> {
-        let mut set = cmd("SET");
-        set.arg("ultra:v1:probe").arg("").arg("EX").arg(10);
-        self.connection.call(&set).await
+        self.connection.call(&connection::touch()).await
     }
 
     fn breaker(&self) -> Breaker {

@@ -8,9 +8,10 @@ use std::{
 use futures::future::join_all;
 use secrecy::SecretString;
 use ultra_service::{config::DatabaseTarget, domain::UserId, store::Store};
-use ultra_testenv::Stack;
+use ultra_testenv::{Fault, Stack};
 
 use super::fresh::{Fresh, open_with};
+use crate::harness::until;
 
 /// How soon a database that is back is used again.
 const SOON: Duration = Duration::from_secs(2);
@@ -76,6 +77,33 @@ async fn a_database_that_hung_is_used_again_by_the_first_call_after_its_return()
             }
         }
         disturbed.stack.postgres().unpause().await.unwrap();
+        disturbed.is_used_again_at_once().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_a_lost_database_tells_why_it_is_lost() {
+    let disturbed = Disturbed::start().await;
+    let postgres = disturbed.stack.postgres();
+    for (fault, class) in [
+        (Fault::Refuse, "connection_refused"),
+        (Fault::Partition, "timeout"),
+        (Fault::WrongPassword, "authentication"),
+        (Fault::OutOfConnections, "out_of_connections"),
+        (Fault::SlowQueries, "timeout"),
+    ] {
+        disturbed.store.ping().await.unwrap();
+        postgres.disturb(fault).await.unwrap();
+        // The first look may meet a connection that just breaks.
+        until("the look tells why", async || {
+            let error = disturbed.store.ping().await.err();
+            match error.as_ref().map(|error| (error.class(), error.is_outage())) {
+                Some((told, true)) if told == class => Ok(()),
+                _ => Err((fault, error)),
+            }
+        })
+        .await;
+        postgres.heal().await.unwrap();
         disturbed.is_used_again_at_once().await;
     }
 }

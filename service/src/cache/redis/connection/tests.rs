@@ -19,6 +19,8 @@ const RESPONSE: Duration = Duration::from_millis(300);
 #[derive(Default)]
 struct Server {
     hangs: AtomicBool,
+    /// Everything but writes is answered, as while another server takes over.
+    holds_writes: AtomicBool,
     commands: AtomicUsize,
     connections: AtomicUsize,
 }
@@ -56,6 +58,7 @@ impl Server {
                 .trim()
                 .parse()
                 .map_err(std::io::Error::other)?;
+            let mut is_write = false;
             for _ in 0..parts {
                 let mut line = String::new();
                 stream.read_line(&mut line).await?;
@@ -64,10 +67,13 @@ impl Server {
                     .trim()
                     .parse()
                     .map_err(std::io::Error::other)?;
-                stream.read_exact(&mut vec![0; length + 2]).await?;
+                let mut word = vec![0; length + 2];
+                stream.read_exact(&mut word).await?;
+                is_write |= word == b"SET\r\n";
             }
             self.commands.fetch_add(1, Ordering::SeqCst);
-            if self.hangs.load(Ordering::SeqCst) {
+            let holds = self.holds_writes.load(Ordering::SeqCst) && is_write;
+            if holds || self.hangs.load(Ordering::SeqCst) {
                 return std::future::pending().await;
             }
             stream.write_all(b"+OK\r\n").await?;
@@ -144,6 +150,30 @@ async fn a_server_that_hangs_costs_its_timeout_once_and_is_taken_back_within_two
     until_closed(&connection).await;
     assert_eq!(ask(&connection).await.as_deref(), Ok("OK"));
     assert_eq!(connection.breaker().state, BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn a_server_that_answers_and_holds_writes_back_is_not_taken_back() {
+    let (server, address, _serving) = Server::start().await;
+    let connection = connection(address);
+    let stop = CancellationToken::new();
+    let _stopped = stop.clone().drop_guard();
+    tokio::spawn(connection.clone().keep(stop));
+    assert_eq!(ask(&connection).await.as_deref(), Ok("OK"));
+
+    server.holds_writes.store(true, Ordering::SeqCst);
+    assert!(connection.call::<()>(&touch()).await.is_err());
+    let tried = server.connections.load(Ordering::SeqCst);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while server.connections.load(Ordering::SeqCst) < tried + 3 {
+        assert!(Instant::now() < deadline, "it is not tried again");
+        assert_eq!(ask(&connection).await, Err("timeout"));
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(connection.breaker().opened, 1);
+
+    server.holds_writes.store(false, Ordering::SeqCst);
+    until_closed(&connection).await;
 }
 
 #[tokio::test]
