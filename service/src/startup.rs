@@ -1,7 +1,7 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
 mod components;
-mod database_url;
+mod connection_url;
 mod identity;
 mod stored;
 
@@ -18,7 +18,7 @@ use crate::{
     analyses::Analyses,
     auth::{KeyRingError, PasswordError},
     cache::{self, Memory, Redis, RemoteCache, Tiered, redis::Connection},
-    config::{Config, Migrate, Mode},
+    config::{self, Config, Migrate, Mode},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight, Server},
     ledger::{self, Ledger},
@@ -93,8 +93,14 @@ impl Application {
 
         let store = store::open(&config.database).await?;
         if let Some(file) = config.database.url_file.clone() {
-            let following = database_url::follow(file, config.profile, store.clone(), stop.clone());
-            background.spawn(following);
+            let (store, profile) = (store.clone(), config.profile);
+            background.spawn(connection_url::follow(
+                "database",
+                file,
+                move |file| config::database_url_in(file, profile),
+                move |url| store.take_over_url(url),
+                stop.clone(),
+            ));
         }
         let database = Arc::new(Dependency::new("database", store.kind()));
         background.spawn(health::watch(
@@ -114,6 +120,16 @@ impl Application {
             .transpose()?;
         if let Some(redis) = &redis {
             background.spawn(redis.clone().keep(stop.clone()));
+        }
+        if let (Some(redis), Some(file)) = (redis.clone(), config.cache.url_file.clone()) {
+            let profile = config.profile;
+            background.spawn(connection_url::follow(
+                "cache",
+                file,
+                move |file| config::cache_url_in(file, profile),
+                move |url| redis.take_over_url(url),
+                stop.clone(),
+            ));
         }
         let limits = Arc::new(Limits::new(
             &config.limits,

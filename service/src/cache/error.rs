@@ -19,6 +19,9 @@ pub enum Error {
         /// How it was lost.
         class: &'static str,
     },
+    /// Another server was named than the one that is used.
+    #[error("the URL names another Redis, which takes a restart; only user and password may change")]
+    OtherServer,
 }
 
 impl Error {
@@ -26,6 +29,7 @@ impl Error {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Failed { class, .. } | Self::Lost { class } => class,
+            Self::OtherServer => "other_server",
         }
     }
 

@@ -1,11 +1,14 @@
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use redis::IntoConnectionInfo as _;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    Default, Production, Shape, Variable,
+    Default, Errors, Production, Profile, Shape, Variable,
     server::{self, Remedy, Server},
     source::Source,
 };
@@ -19,7 +22,8 @@ pub(super) const URL: Variable = Variable {
     production: Production::AsElsewhere,
     example: "redis://localhost:6379/0",
     description: "The Redis that all replicas share, `redis://user:password@host:6379/0`; the user is one of its ACL, \
-                  and may be left out. rediss:// for TLS, which production needs for other hosts.",
+                  and may be left out. rediss:// for TLS, which production needs for other hosts. A file of it is \
+                  watched: another user or password is taken over without a restart, another Redis is not.",
 };
 
 pub(super) const CONNECT_TIMEOUT: Variable = Variable {
@@ -85,6 +89,8 @@ pub(super) const CA_FILE: Variable = Variable {
 pub struct Cache {
     /// `REDIS_URL`; without it the cache lives in the process.
     pub redis_url: Option<SecretString>,
+    /// `REDIS_URL_FILE`, which the URL was read from.
+    pub url_file: Option<PathBuf>,
     /// `ULTRA_CACHE_CONNECT_TIMEOUT`.
     pub connect_timeout: Duration,
     /// `ULTRA_CACHE_RESPONSE_TIMEOUT`.
@@ -99,10 +105,7 @@ pub struct Cache {
 
 impl Cache {
     pub(super) fn read(source: &mut Source) -> Option<Self> {
-        let server = source.parse(&URL, parse);
-        if let Some(server) = &server {
-            server.check(&URL, &REMEDY, source);
-        }
+        let server = read_server(source);
         let connect_timeout = source.duration(&CONNECT_TIMEOUT);
         let response_timeout = source.duration(&RESPONSE_TIMEOUT);
         let ttl = source.duration(&TTL);
@@ -110,6 +113,7 @@ impl Cache {
         let ca = read_ca(server.as_ref(), source);
         Some(Self {
             redis_url: server.map(|server| server.url),
+            url_file: source.file(&URL),
             connect_timeout: connect_timeout?,
             response_timeout: response_timeout?,
             ttl: ttl?,
@@ -117,6 +121,21 @@ impl Cache {
             ca,
         })
     }
+}
+
+/// The URL that a file of it holds by now, under the rules that held at the start.
+pub fn cache_url_in(file: &Path, profile: Profile) -> Result<SecretString, Errors> {
+    let name = URL.file_variable().unwrap_or_default();
+    let mut source = Source::new([(name, file.display().to_string())]);
+    source.set_profile(Some(profile));
+    let server = read_server(&mut source);
+    source.finish(server.map(|server| server.url))
+}
+
+fn read_server(source: &mut Source) -> Option<Server> {
+    let server = source.parse(&URL, parse)?;
+    server.check(&URL, &REMEDY, source);
+    Some(server)
 }
 
 /// The authorities' certificates. They would mean nothing to a connection that is not encrypted, so that somebody would

@@ -35,6 +35,7 @@ use std::{
 
 pub use auth::{Auth, FirstAdmin, LONGEST_ACCESS_TOKEN_TTL, PasswordHashing, Registration};
 pub use cache::Cache;
+pub use cache::cache_url_in;
 pub use cors::{Cors, Origins};
 pub use database::{Database, DatabaseTarget, Migrate, database_url_in};
 pub use effective::show;

@@ -115,3 +115,54 @@ async fn another_database_is_not_taken_over() {
     }
     assert!(take_over(&|url| url.set_password(Some("another-password")).unwrap()).unwrap());
 }
+
+#[tokio::test]
+async fn a_redis_password_that_changes_in_its_file_is_taken_over_without_a_restart() {
+    let stack = Stack::builder().redis().dedicated().start().await.unwrap();
+    let mut redis = redis::Client::open(stack.redis().url())
+        .unwrap()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap();
+    let mut set_password = async |password: &str| {
+        let mut command = redis::cmd("ACL");
+        command.arg("SETUSER").arg("app").arg("on").arg("resetpass");
+        command
+            .arg(format!(">{password}"))
+            .arg("~*")
+            .arg("&*")
+            .arg("+@all");
+        command.exec_async(&mut redis).await.unwrap();
+        // Whoever is logged in stays so; what is cut has to log in again.
+        let mut cut = redis::cmd("CLIENT");
+        cut.arg("KILL").arg("USER").arg("app");
+        cut.exec_async(&mut redis).await.unwrap();
+    };
+    set_password("the-first-password").await;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("url");
+    let write = |password: &str| {
+        let mut url = Url::parse(stack.redis().url()).unwrap();
+        url.set_username("app").unwrap();
+        url.set_password(Some(password)).unwrap();
+        let draft = folder.path().join("draft");
+        std::fs::write(&draft, format!("{url}\n")).unwrap();
+        std::fs::rename(draft, &file).unwrap();
+    };
+    write("the-first-password");
+    let service = Service::start(&[("REDIS_URL_FILE", file.to_str().unwrap())], None).await;
+    service.dependency_is("cache", "up").await;
+
+    set_password("the-second-password").await;
+    until("the first password is refused", async || {
+        let cache = service.health().await["dependencies"]["cache"].clone();
+        if cache["error"] == "authentication" {
+            Ok(())
+        } else {
+            Err(cache)
+        }
+    })
+    .await;
+    write("the-second-password");
+    service.dependency_is("cache", "up").await;
+}

@@ -4,11 +4,14 @@
 //! breaker, which lets go all who wait beside it; from then on everybody is told at once, and one task in the
 //! background tries to connect anew, one try at a time. When a try succeeds, its connection is the one that all use.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisResult, TlsCertificates,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, RedisError, RedisResult,
+    TlsCertificates, aio::MultiplexedConnection,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -61,7 +64,9 @@ pub struct Breaker {
 pub struct Connection(Arc<Shared>);
 
 struct Shared {
-    client: Client,
+    /// What new connections are made with.
+    client: Mutex<Client>,
+    ca: Option<Vec<u8>>,
     connect_timeout: Duration,
     response_timeout: Duration,
     line: watch::Sender<Line>,
@@ -89,19 +94,9 @@ enum Link {
 impl Connection {
     /// A connection that is made once [`Connection::keep`] runs: Redis may come later than the service.
     pub fn new(url: &SecretString, config: &config::Cache) -> Result<Self, Error> {
-        let url = url.expose_secret();
-        let client = match &config.ca {
-            Some(ca) => Client::build_with_tls(
-                url,
-                TlsCertificates {
-                    client_tls: None,
-                    root_cert: Some(ca.clone()),
-                },
-            ),
-            None => Client::open(url),
-        }?;
         Ok(Self(Arc::new(Shared {
-            client,
+            client: Mutex::new(client(url, config.ca.as_ref())?),
+            ca: config.ca.clone(),
             connect_timeout: config.connect_timeout,
             response_timeout: config.response_timeout,
             line: watch::Sender::new(Line {
@@ -111,6 +106,25 @@ impl Connection {
                 opened: 0,
             }),
         })))
+    }
+
+    /// Uses this URL for each connection that is made from now on; the one that there is stays. Only who logs in may be
+    /// another than before. Says whether the URL is another.
+    pub fn take_over_url(&self, url: &SecretString) -> Result<bool, Error> {
+        let now = client(url, self.0.ca.as_ref())?;
+        let mut current = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, after) = (current.get_connection_info(), now.get_connection_info());
+        let place = |info: &ConnectionInfo| (info.addr().clone(), info.redis_settings().db());
+        let login = |info: &ConnectionInfo| {
+            let settings = info.redis_settings();
+            [settings.username(), settings.password()].map(|part| part.map(str::to_owned))
+        };
+        if place(before) != place(after) {
+            return Err(Error::OtherServer);
+        }
+        let is_another = login(before) != login(after);
+        *current = now;
+        Ok(is_another)
     }
 
     /// Sends a command. It fails at once while Redis is lost, and after the response timeout at the latest.
@@ -199,9 +213,13 @@ impl Connection {
             .set_response_timeout(None)
             .set_pipeline_buffer_size(QUEUE);
         let work = async {
-            let mut connection = self
+            let client = self
                 .0
                 .client
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let mut connection = client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
             self.answers(&mut connection, &redis::cmd("PING")).await?;
@@ -307,6 +325,20 @@ pub(super) fn touch() -> Cmd {
     let mut set = redis::cmd("SET");
     set.arg("ultra:v1:probe").arg("").arg("EX").arg(10);
     set
+}
+
+fn client(url: &SecretString, ca: Option<&Vec<u8>>) -> RedisResult<Client> {
+    let url = url.expose_secret();
+    match ca {
+        Some(ca) => Client::build_with_tls(
+            url,
+            TlsCertificates {
+                client_tls: None,
+                root_cert: Some(ca.clone()),
+            },
+        ),
+        None => Client::open(url),
+    }
 }
 
 fn late() -> Error {

@@ -84,6 +84,7 @@ impl Server {
 fn connection(address: SocketAddr) -> Connection {
     let config = config::Cache {
         redis_url: None,
+        url_file: None,
         ca: None,
         connect_timeout: Duration::from_secs(1),
         response_timeout: RESPONSE,
