@@ -22,6 +22,11 @@ async fn a_second_equal_request_is_served_from_redis_and_both_are_in_postgres() 
     // Another replica: what the second one finds can only have come over Redis.
     let replica = Service::start(&vars, None).await;
 
+    // A look that took too long on a busy machine is one at a lost dependency, and panels do without.
+    for either in [&service, &replica] {
+        either.dependency_is("database", "up").await;
+        either.dependency_is("cache", "up").await;
+    }
     let first = service.ask(QUESTION).await;
     let response = replica
         .post("/api/v1/analyses", &json!({"prompt": QUESTION}))

@@ -17,7 +17,8 @@ use ultra_service::{config::Config, startup::Application};
 
 pub(crate) const QUESTION: &str = "Should a small team run its own Postgres?";
 
-const ROOM: &str = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
+/// A tier in which everybody may ask as often as a test does.
+pub(crate) const ROOM: &str = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
 
 /// A service of its own port and data folder, built as the binary builds it.
 pub(crate) struct Service {

@@ -5,7 +5,7 @@ use ultra_service::{config::Config, startup::Application};
 use ultra_testenv::Stack;
 
 use super::people::{ADMIN, CHEAP, PASSWORD, problem};
-use crate::harness::{QUESTION, Service, until};
+use crate::harness::{QUESTION, ROOM, Service, until};
 
 #[tokio::test]
 async fn a_lost_database_refuses_nobody_who_is_known_and_blames_itself_for_the_rest() {
@@ -94,9 +94,13 @@ async fn a_replica_that_starts_without_its_database_first_refuses_nobody_and_adm
     stack.postgres().stop().await.unwrap();
 
     let data = files.path().join("data").display().to_string();
-    let vars = vars
-        .into_iter()
-        .chain([("ULTRA_LISTEN", "127.0.0.1:0"), ("ULTRA_DATA_DIR", &data)]);
+    let file = files.path().join("config.yaml");
+    std::fs::write(&file, ROOM).unwrap();
+    let vars = vars.into_iter().chain([
+        ("ULTRA_LISTEN", "127.0.0.1:0"),
+        ("ULTRA_DATA_DIR", &data),
+        ("ULTRA_CONFIG_FILE", file.to_str().unwrap()),
+    ]);
     let config = Config::from_env(vars.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
     let application = Application::build(config).await.unwrap();
     let url = format!("http://{}/api/v1/analyses", application.local_addr());
