@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::stack::{Fault, Part, Profile};
 
 /// Host and library are built apart when a stale binary lies beside the tests, so they compare this first.
-pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
 
 /// What a client asks of the host.
 #[derive(Debug, Clone, Serialize, Deserialize)]
