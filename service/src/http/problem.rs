@@ -288,6 +288,9 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     }
 }
 
+/// What a handler writes by itself: errors in OpenAI's shape, and a health report that fails.
+const SHAPED: [&[u8]; 2] = [b"application/json", b"application/health+json"];
+
 /// An error that some layer made without a body of ours.
 fn unshaped(response: &Response) -> Option<Problem> {
     let status = response.status();
@@ -295,7 +298,7 @@ fn unshaped(response: &Response) -> Option<Problem> {
         .headers()
         .get(header::CONTENT_TYPE)
         .map(HeaderValue::as_bytes);
-    let ours = content_type.is_some_and(|kind| kind.starts_with(b"application/json"));
+    let ours = content_type.is_some_and(|kind| SHAPED.iter().any(|shaped| kind.starts_with(shaped)));
     let failed = status.is_client_error() || status.is_server_error();
     (failed && !ours).then(|| {
         Problem::new(

@@ -157,7 +157,8 @@ async fn a_schema_that_is_too_old_keeps_a_service_that_only_checks_unready_until
         let config = ultra_service::config::Config::from_env(vars).unwrap();
         ultra_service::startup::Application::build(config).await.unwrap()
     };
-    let url = format!("http://{}/health/ready", application.local_addr());
+    let base = format!("http://{}/health", application.local_addr());
+    let url = format!("{base}/ready");
     let running = tokio::spawn(application.run_until(std::future::pending()));
     let client = reqwest::Client::new();
     let ready = async || client.get(&url).send().await.unwrap();
@@ -170,6 +171,17 @@ async fn a_schema_that_is_too_old_keeps_a_service_that_only_checks_unready_until
         }
     })
     .await;
+
+    let failing = client.get(&base).send().await.unwrap();
+    assert_eq!(failing.status(), 503);
+    assert!(failing.headers().contains_key("retry-after"));
+    assert_eq!(failing.headers()["content-type"], "application/health+json");
+    let report: Value = failing.json().await.unwrap();
+    let output = report["output"].as_str().unwrap_or_default();
+    assert!(
+        report["status"] == "fail" && output.contains("too old"),
+        "{report}"
+    );
 
     // Another service of the same version migrates, as a Job would.
     let _migrating = Service::start(&[("DATABASE_URL", database.url())], None).await;

@@ -80,7 +80,24 @@ impl Bench {
             _config: config,
         };
         bench.token = bench.log_in_once_there_is_an_admin().await;
+        bench.is_well().await;
         bench
+    }
+
+    async fn is_well(&self) {
+        until("all is well before anything happens", async || {
+            let response = self
+                .get("/health")
+                .send()
+                .await
+                .map_err(|error| error.to_string())?;
+            let report: Value = response.json().await.map_err(|error| error.to_string())?;
+            match report["status"] == "pass" {
+                true => Ok(()),
+                false => Err(report.to_string()),
+            }
+        })
+        .await;
     }
 
     async fn log_in_once_there_is_an_admin(&self) -> String {
