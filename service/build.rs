@@ -1,5 +1,6 @@
-//! Writes down which commit this is built from, for the health report: `ULTRA_GIT_REVISION` where it is set, else what
-//! the repository says. It reads files and starts no program, so that it works where there is no git.
+//! Writes down which commit this is built from, for the health report: `GIT_REVISION` where it is set, else what
+//! the repository says. The name is none of the service's own: cargo hands it to the program that it runs, which refuses
+//! `ULTRA_` variables that it does not know. It reads files and starts no program, so that it works where there is no git.
 
 use std::{
     env, fs, io,
@@ -9,8 +10,8 @@ use std::{
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout();
-    writeln!(out, "cargo::rerun-if-env-changed=ULTRA_GIT_REVISION")?;
-    let given = env::var("ULTRA_GIT_REVISION")
+    writeln!(out, "cargo::rerun-if-env-changed=GIT_REVISION")?;
+    let given = env::var("GIT_REVISION")
         .ok()
         .filter(|given| !given.is_empty());
     let repository = Repository::find();
@@ -22,7 +23,7 @@ fn main() -> io::Result<()> {
     let revision = given
         .or_else(|| repository?.revision())
         .unwrap_or_else(|| "unknown".to_owned());
-    writeln!(out, "cargo::rustc-env=ULTRA_GIT_REVISION={revision}")
+    writeln!(out, "cargo::rustc-env=GIT_REVISION={revision}")
 }
 
 struct Repository {

@@ -50,6 +50,21 @@ fn the_committed_list_of_variables_is_the_one_that_is_read() {
     );
 }
 
+/// What build scripts tell the compiler is in the program's environment, too, where cargo runs it. So it is in a test's.
+#[test]
+fn the_environment_in_which_cargo_runs_the_program_is_no_mistake() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ultra-service"))
+        .args(["config", "check"])
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"ULTRA_")))
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
 /// The program in a folder of its own, with nothing but these variables.
 fn config(command: &str, vars: &[(&str, &OsStr)], dotenv: &str) -> Output {
     let folder = tempfile::TempDir::new().unwrap();

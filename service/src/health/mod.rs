@@ -134,7 +134,7 @@ impl Health {
             environment: self.profile,
             mode: self.mode,
             version: env!("CARGO_PKG_VERSION"),
-            release_id: env!("ULTRA_GIT_REVISION"),
+            release_id: env!("GIT_REVISION"),
             uptime_seconds: self.started.elapsed().as_secs(),
             dependencies,
         }
