@@ -91,17 +91,7 @@ impl Application {
         let stop = CancellationToken::new();
         let background = TaskTracker::new();
 
-        let store = store::open(&config.database).await?;
-        if let Some(file) = config.database.url_file.clone() {
-            let (store, profile) = (store.clone(), config.profile);
-            background.spawn(connection_url::follow(
-                "database",
-                file,
-                move |file| config::database_url_in(file, profile),
-                move |url| store.take_over_url(url),
-                stop.clone(),
-            ));
-        }
+        let store = keep_store(&config, &background, &stop).await?;
         let database = Arc::new(Dependency::new("database", store.kind()));
         background.spawn(health::watch(
             database.clone(),
@@ -112,32 +102,15 @@ impl Application {
         let prices = Prices::from(config.prices.clone());
         let ledger = keep_ledger(&config, prices.clone(), &store, &background, &stop)?;
 
-        let redis = config
-            .cache
-            .redis_url
-            .as_ref()
-            .map(|url| Connection::new(url, &config.cache))
-            .transpose()?;
-        if let Some(redis) = &redis {
-            background.spawn(redis.clone().keep(stop.clone()));
-        }
-        if let (Some(redis), Some(file)) = (redis.clone(), config.cache.url_file.clone()) {
-            let profile = config.profile;
-            background.spawn(connection_url::follow(
-                "cache",
-                file,
-                move |file| config::cache_url_in(file, profile),
-                move |url| redis.take_over_url(url),
-                stop.clone(),
-            ));
-        }
+        let redis = keep_redis(&config, &background, &stop)?;
+        let stored = Arc::new(Stored(store.clone()));
         let limits = Arc::new(Limits::new(
             &config.limits,
             config.tiers.clone(),
             prices,
             limits::Sources {
-                tier_of: Arc::new(Stored(store.clone())),
-                spent_today: Arc::new(Stored(store.clone())),
+                tier_of: stored.clone(),
+                spent_today: stored,
             },
             redis.clone(),
         ));
@@ -283,6 +256,50 @@ impl Application {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The store, which takes a new URL over from its file until `stop`.
+async fn keep_store(
+    config: &Config,
+    background: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Arc<dyn Store>, Error> {
+    let store = store::open(&config.database).await?;
+    if let Some(file) = config.database.url_file.clone() {
+        let (store, profile) = (store.clone(), config.profile);
+        background.spawn(connection_url::follow(
+            "database",
+            file,
+            move |file| config::database_url_in(file, profile),
+            move |url| store.take_over_url(url),
+            stop.clone(),
+        ));
+    }
+    Ok(store)
+}
+
+/// The connection to Redis where there is one, which is made anew and takes a new URL over from its file until `stop`.
+fn keep_redis(
+    config: &Config,
+    background: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Option<Connection>, Error> {
+    let Some(url) = &config.cache.redis_url else {
+        return Ok(None);
+    };
+    let redis = Connection::new(url, &config.cache)?;
+    background.spawn(redis.clone().keep(stop.clone()));
+    if let Some(file) = config.cache.url_file.clone() {
+        let (redis, profile) = (redis.clone(), config.profile);
+        background.spawn(connection_url::follow(
+            "cache",
+            file,
+            move |file| config::cache_url_in(file, profile),
+            move |url| redis.take_over_url(url),
+            stop.clone(),
+        ));
+    }
+    Ok(Some(redis))
 }
 
 /// The ledger, and what goes on in it until `stop`.

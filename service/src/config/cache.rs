@@ -125,17 +125,11 @@ impl Cache {
 
 /// The URL that a file of it holds by now, under the rules that held at the start.
 pub fn cache_url_in(file: &Path, profile: Profile) -> Result<SecretString, Errors> {
-    let name = URL.file_variable().unwrap_or_default();
-    let mut source = Source::new([(name, file.display().to_string())]);
-    source.set_profile(Some(profile));
-    let server = read_server(&mut source);
-    source.finish(server.map(|server| server.url))
+    Server::url_in(file, &URL, profile, read_server)
 }
 
 fn read_server(source: &mut Source) -> Option<Server> {
-    let server = source.parse(&URL, parse)?;
-    server.check(&URL, &REMEDY, source);
-    Some(server)
+    Server::read(&URL, parse, &REMEDY, source)
 }
 
 /// The authorities' certificates. They would mean nothing to a connection that is not encrypted, so that somebody would

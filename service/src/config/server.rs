@@ -1,11 +1,11 @@
 //! URLs of servers that the service logs in to, and what production asks of them.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
-use super::{Kind, Variable, source::Source};
+use super::{Errors, Kind, Profile, Variable, source::Source};
 use crate::domain::is_known_secret;
 
 /// The shortest password that production takes.
@@ -44,9 +44,35 @@ pub(super) struct Remedy {
 }
 
 impl Server {
+    /// What a variable says of its server, checked by the profile's rules.
+    pub(super) fn read(
+        variable: &Variable,
+        parse: impl FnOnce(&str) -> Result<Self, String>,
+        remedy: &Remedy,
+        source: &mut Source,
+    ) -> Option<Self> {
+        let server = source.parse(variable, parse)?;
+        server.check(variable, remedy, source);
+        Some(server)
+    }
+
+    /// The URL that a file of the variable holds by now, under the rules that held at the start.
+    pub(super) fn url_in(
+        file: &Path,
+        variable: &Variable,
+        profile: Profile,
+        read: impl FnOnce(&mut Source) -> Option<Self>,
+    ) -> Result<SecretString, Errors> {
+        let name = variable.file_variable().unwrap_or_default();
+        let mut source = Source::new([(name, file.display().to_string())]);
+        source.set_profile(Some(profile));
+        let server = read(&mut source);
+        source.finish(server.map(|server| server.url))
+    }
+
     /// Production talks to other hosts in cipher only and with a password, and nowhere with one that can be guessed:
     /// whoever gets onto this machine would get into its servers, too.
-    pub(super) fn check(&self, variable: &Variable, remedy: &Remedy, source: &mut Source) {
+    fn check(&self, variable: &Variable, remedy: &Remedy, source: &mut Source) {
         if !source.is_production() {
             return;
         }

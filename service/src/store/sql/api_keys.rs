@@ -104,17 +104,9 @@ pub(super) async fn revoke_all_of(
     now: OffsetDateTime,
     revocation_expires_at: OffsetDateTime,
 ) -> Result<Vec<Uuid>, Error> {
-    let revoked = fetch_all!(
-        transaction,
-        (Uuid,),
-        "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null returning id",
-        user.as_uuid(),
-        Timestamp(now),
-    )?;
-    for (id,) in &revoked {
-        revocations::add(transaction, *id, revocation_expires_at).await?;
-    }
-    Ok(revoked.into_iter().map(|(id,)| id).collect())
+    const END: &str =
+        "update api_keys set revoked_at = $2 where user_id = $1 and revoked_at is null returning id";
+    revocations::end_all_of(transaction, END, user, now, revocation_expires_at).await
 }
 
 pub(super) async fn of_user(database: &impl Database, user: UserId) -> Result<Vec<ApiKeyRecord>, Error> {

@@ -10,7 +10,10 @@ use super::{
     connection::{execute, fetch_all},
     timestamp::Timestamp,
 };
-use crate::store::{Error, Revocation};
+use crate::{
+    domain::UserId,
+    store::{Error, Revocation},
+};
 
 #[derive(sqlx::FromRow)]
 struct RevocationRow {
@@ -46,6 +49,21 @@ pub(super) async fn add(
         Timestamp(expires_at)
     )?;
     Ok(())
+}
+
+/// Ends all that a statement finds of a user's and says the ids of: `$1` is the user, `$2` the time.
+pub(super) async fn end_all_of(
+    transaction: &mut Transaction,
+    ending: &'static str,
+    user: UserId,
+    now: OffsetDateTime,
+    expires_at: OffsetDateTime,
+) -> Result<Vec<Uuid>, Error> {
+    let ended = fetch_all!(transaction, (Uuid,), ending, user.as_uuid(), Timestamp(now))?;
+    for (id,) in &ended {
+        add(transaction, *id, expires_at).await?;
+    }
+    Ok(ended.into_iter().map(|(id,)| id).collect())
 }
 
 pub(super) async fn all(database: &impl Database) -> Result<Vec<Revocation>, Error> {

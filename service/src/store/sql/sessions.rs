@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{
     Database, Transaction, call,
-    connection::{execute, fetch_all, fetch_locked},
+    connection::{execute, fetch_locked},
     refresh_tokens, revocations,
     timestamp::Timestamp,
     transaction,
@@ -91,17 +91,9 @@ pub(super) async fn revoke_all_of(
     now: OffsetDateTime,
     revocation_expires_at: OffsetDateTime,
 ) -> Result<Vec<Uuid>, Error> {
-    let revoked = fetch_all!(
-        transaction,
-        (Uuid,),
-        "update sessions set revoked_at = $2 where user_id = $1 and revoked_at is null returning id",
-        user.as_uuid(),
-        Timestamp(now),
-    )?;
-    for (id,) in &revoked {
-        revocations::add(transaction, *id, revocation_expires_at).await?;
-    }
-    Ok(revoked.into_iter().map(|(id,)| id).collect())
+    const END: &str =
+        "update sessions set revoked_at = $2 where user_id = $1 and revoked_at is null returning id";
+    revocations::end_all_of(transaction, END, user, now, revocation_expires_at).await
 }
 
 /// Refresh tokens go with their sessions.
