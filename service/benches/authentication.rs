@@ -5,17 +5,17 @@
 //! how long its liveness takes meanwhile, as a client sees it that waits in `read`: service, logins and that client share
 //! the machine, and each thread's own wake-up is in the figure. Figures are printed, nothing is asserted.
 
+mod program;
+
 use std::{
-    error::Error,
-    fs::File,
     io::{Read as _, Write as _},
     net::TcpStream,
-    process::{Child, Command},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use program::{Result, Service};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use time::OffsetDateTime;
@@ -33,23 +33,14 @@ use ultra_service::{
 const ROUNDS: usize = 2_000;
 const LOGIN_TIME: Duration = Duration::from_secs(10);
 const LOGINS_AT_ONCE: usize = 4;
-const PATIENCE: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "correct horse battery staple";
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-fn variables(folder: &tempfile::TempDir) -> [(String, String); 6] {
-    let data = folder.path().join("data").display().to_string();
-    [
-        ("ULTRA_PROFILE", "testing"),
-        ("ULTRA_LISTEN", "127.0.0.1:0"),
-        ("ULTRA_DATA_DIR", data.as_str()),
-        ("ULTRA_AUTH_REGISTRATION", "open"),
-        ("ULTRA_AUTH_TRIES_PER_ACCOUNT", "1000000"),
-        ("ULTRA_AUTH_TRIES_PER_ADDRESS", "1000000"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-}
+const VARIABLES: [(&str, &str); 4] = [
+    ("ULTRA_PROFILE", "testing"),
+    ("ULTRA_AUTH_REGISTRATION", "open"),
+    ("ULTRA_AUTH_TRIES_PER_ACCOUNT", "1000000"),
+    ("ULTRA_AUTH_TRIES_PER_ADDRESS", "1000000"),
+];
 
 /// All that recognizes callers, over a store with one user.
 struct Bench {
@@ -61,7 +52,12 @@ struct Bench {
 
 impl Bench {
     async fn build(folder: &tempfile::TempDir) -> Result<Self> {
-        let config = Config::from_env(variables(folder))?;
+        let data = folder.path().join("data").display().to_string();
+        let vars = VARIABLES
+            .iter()
+            .copied()
+            .chain([("ULTRA_DATA_DIR", data.as_str())]);
+        let config = Config::from_env(vars.map(|(name, value)| (name.to_owned(), value.to_owned())))?;
         let store = store::open(&config.database).await?;
         store.migrate().await?;
         let passwords = Passwords::new(&config.auth.password_hashing)?;
@@ -165,52 +161,6 @@ async fn recognition() -> Result<()> {
     Ok(())
 }
 
-/// A running service in a process of its own, which ends with its value.
-struct Service {
-    process: Child,
-    address: String,
-    _data: tempfile::TempDir,
-}
-
-impl Service {
-    fn start() -> Result<Self> {
-        let data = tempfile::tempdir()?;
-        let log = data.path().join("log");
-        let process = Command::new(env!("CARGO_BIN_EXE_ultra-service"))
-            .current_dir(data.path())
-            .env_clear()
-            .envs(variables(&data))
-            .env("ULTRA_LOG_FORMAT", "json")
-            .env("RUST_LOG", "info")
-            .stdout(File::create(&log)?)
-            .spawn()?;
-        let mut service = Self {
-            process,
-            address: String::new(),
-            _data: data,
-        };
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            let text = std::fs::read_to_string(&log)?;
-            let told = text.split_once("listening on http://");
-            if let Some((address, _)) = told.and_then(|(_, rest)| rest.split_once('"')) {
-                service.address = address.to_owned();
-                return Ok(service);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Err(format!("did not listen within {PATIENCE:?}").into())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // A process that has ended already needs neither.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// Asks for its liveness again and again on one connection, as a thread that sleeps in `read`: each time is from the
 /// request to its answer, with the wake-ups of the service's thread and of this one.
 fn watch_liveness(address: &str, end: Instant) -> std::io::Result<Vec<Duration>> {
@@ -232,22 +182,17 @@ fn watch_liveness(address: &str, end: Instant) -> std::io::Result<Vec<Duration>>
 }
 
 async fn logins() -> Result<()> {
-    let service = Service::start()?;
-    let url = format!("http://{}", service.address);
+    let service = Service::start(&VARIABLES)?;
     let client = reqwest::Client::new();
+    service.wait_until_ready(&client).await?;
     let body = json!({"email": "ada@example.com", "password": PASSWORD});
     let post = async |path: &str| {
-        let request = client.post(format!("{url}/api/v1/auth/{path}")).json(&body);
+        let request = client
+            .post(format!("{}/api/v1/auth/{path}", service.url))
+            .json(&body);
         request.send().await?.error_for_status()?.bytes().await
     };
-    // The schema may still be on its way.
-    let deadline = Instant::now() + PATIENCE;
-    while let Err(error) = post("register").await {
-        if Instant::now() > deadline {
-            return Err(error.into());
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    post("register").await?;
 
     let end = Instant::now() + LOGIN_TIME;
     let login = async || {
@@ -259,7 +204,7 @@ async fn logins() -> Result<()> {
         }
         Ok::<_, reqwest::Error>(times)
     };
-    let address = service.address.clone();
+    let address = service.address().to_owned();
     let live = std::thread::spawn(move || watch_liveness(&address, end));
     let logins = futures::future::try_join_all((0..LOGINS_AT_ONCE).map(|_| login())).await?;
     let live = live

@@ -5,96 +5,35 @@
 //! with those of `/health/live`, which touches nothing: what is above that is the report. Nothing is asserted, since a
 //! figure is only as good as its machine.
 
+mod program;
+
 use std::{
-    error::Error,
-    fs::File,
     io::{Read as _, Write as _},
     net::TcpStream,
-    process::{Child, Command},
     time::{Duration, Instant},
 };
 
+use program::{Result, Service};
 use ultra_testenv::Stack;
 
 const REQUESTS: usize = 20_000;
 const PATIENCE: Duration = Duration::from_secs(20);
 const PATHS: [&str; 3] = ["/health/live", "/health/ready", "/health"];
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// A running service, which ends with its value.
-struct Service {
-    process: Child,
-    address: String,
-    _data: tempfile::TempDir,
-}
-
-impl Service {
-    /// Starts the binary, and returns when it says where it listens.
-    fn start(database: &str, redis: &str) -> Result<Self> {
-        let data = tempfile::tempdir()?;
-        let log = data.path().join("log");
-        let process = Command::new(env!("CARGO_BIN_EXE_ultra-service"))
-            .current_dir(data.path())
-            .env_clear()
-            .env("ULTRA_LISTEN", "127.0.0.1:0")
-            .env("ULTRA_LOG_FORMAT", "json")
-            .env("RUST_LOG", "info")
-            .env("DATABASE_URL", database)
-            .env("REDIS_URL", redis)
-            .stdout(File::create(&log)?)
-            .spawn()?;
-        let mut service = Self {
-            process,
-            address: String::new(),
-            _data: data,
-        };
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            let text = std::fs::read_to_string(&log)?;
-            let address = text.split_once("listening on http://");
-            if let Some((address, _)) = address.and_then(|(_, rest)| rest.split_once('"')) {
-                address.clone_into(&mut service.address);
-                return Ok(service);
-            }
-            std::thread::sleep(Duration::from_millis(1));
+/// Waits until the report says this of the whole.
+fn wait_for(service: &Service, status: &str) -> Result<()> {
+    let mut client = Client::connect(service)?;
+    let deadline = Instant::now() + PATIENCE;
+    let expected = format!("\"status\":\"{status}\",");
+    while Instant::now() < deadline {
+        let (_, body) = client.get("/health")?;
+        // The first one is of the whole.
+        if body.find(&expected).is_some_and(|at| at < 5) {
+            return Ok(());
         }
-        Err(format!("did not listen within {PATIENCE:?}").into())
+        std::thread::sleep(Duration::from_millis(20));
     }
-
-    fn connect(&self) -> Result<Client> {
-        let stream = TcpStream::connect(&self.address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Client {
-            stream,
-            answer: vec![0; 64 * 1024],
-        })
-    }
-
-    /// Waits until the report says this of the whole.
-    fn wait_for(&self, status: &str) -> Result<()> {
-        let mut client = self.connect()?;
-        let deadline = Instant::now() + PATIENCE;
-        let expected = format!("\"status\":\"{status}\",");
-        while Instant::now() < deadline {
-            let (_, body) = client.get("/health")?;
-            // The first one is of the whole.
-            if body.find(&expected).is_some_and(|at| at < 5) {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Err(format!("the report did not become {status} within {PATIENCE:?}").into())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // A process that has ended already needs neither.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    Err(format!("the report did not become {status} within {PATIENCE:?}").into())
 }
 
 /// A client that costs next to nothing itself.
@@ -104,6 +43,16 @@ struct Client {
 }
 
 impl Client {
+    fn connect(service: &Service) -> Result<Self> {
+        let stream = TcpStream::connect(service.address())?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            stream,
+            answer: vec![0; 64 * 1024],
+        })
+    }
+
     /// How long the whole answer took, and its body.
     fn get(&mut self, path: &str) -> Result<(Duration, &str)> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -134,7 +83,7 @@ impl Client {
 }
 
 fn measure(service: &Service, state: &str) -> Result<()> {
-    let mut client = service.connect()?;
+    let mut client = Client::connect(service)?;
     for path in PATHS {
         let mut times = Vec::with_capacity(REQUESTS);
         for _ in 0..REQUESTS {
@@ -156,12 +105,15 @@ fn measure(service: &Service, state: &str) -> Result<()> {
 #[tokio::main]
 async fn main() -> Result<()> {
     let stack = Stack::builder().postgres().redis().dedicated().start().await?;
-    let service = Service::start(stack.postgres().url(), stack.redis().url())?;
-    service.wait_for("pass")?;
+    let service = Service::start(&[
+        ("DATABASE_URL", stack.postgres().url()),
+        ("REDIS_URL", stack.redis().url()),
+    ])?;
+    wait_for(&service, "pass")?;
     measure(&service, "all well")?;
     stack.postgres().pause().await?;
     stack.redis().pause().await?;
-    service.wait_for("warn")?;
+    wait_for(&service, "warn")?;
     measure(&service, "both hung")?;
     // Paused containers are removed all the same, but not stopped first.
     stack.postgres().unpause().await?;

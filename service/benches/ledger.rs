@@ -96,7 +96,7 @@ async fn measure(place: &str, variables: &[(&str, &str)], requests: u64) -> Resu
     let client = reqwest::Client::new();
     let service = Service::start(variables)?;
     service.wait_until_ready(&client).await?;
-    let host = service.url.trim_start_matches("http://").to_owned();
+    let host = service.address().to_owned();
     let tally = Arc::new(Tally::default());
     let begin = Instant::now();
     let connections: Vec<_> = (0..CONNECTIONS)

@@ -1,5 +1,7 @@
 //! The release binary as a process of its own, in the development profile with an empty data folder.
 
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
 use std::{
     error::Error,
     fs::File,
@@ -57,6 +59,11 @@ impl Service {
             std::thread::sleep(Duration::from_millis(1));
         }
         Err(format!("did not listen within {PATIENCE:?}").into())
+    }
+
+    /// Its host and port.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// Resident memory, in KiB, as Linux tells it.
