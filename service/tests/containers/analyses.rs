@@ -2,27 +2,20 @@ use serde_json::{Value, json};
 
 use crate::{
     auth,
-    harness::{QUESTION, Service, events, json_of},
+    harness::{QUESTION, Service, answer_to, events, json_of},
 };
 
 #[tokio::test]
 async fn the_panel_answers_and_the_answer_can_be_read_again() {
     let service = Service::alone().await;
     let body = json!({"prompt": QUESTION, "options": {"details": true}});
-    let created: Value = service
-        .post("/api/v1/analyses", &body)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let created = answer_to(service.post("/api/v1/analyses", &body)).await;
     insta::assert_json_snapshot!(created, {
         ".id" => "[id]", ".created_at" => "[time]", ".duration_ms" => "[ms]", ".stages[].answers[].duration_ms" => "[ms]",
     });
 
     let path = format!("/api/v1/analyses/{}", created["id"].as_str().unwrap());
-    let read: Value = service.get(&path).send().await.unwrap().json().await.unwrap();
+    let read = answer_to(service.get(&path)).await;
     assert_eq!(read, created);
 }
 
@@ -117,14 +110,14 @@ async fn a_users_history_is_read_page_by_page_and_what_is_deleted_is_gone_from_i
         let request = service
             .post("/api/v1/analyses", &json!({"prompt": prompt}))
             .bearer_auth(&ada);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let answer = answer_to(request).await;
         asked.push(answer["id"].clone());
     }
     let page = async |token: &str, query: &str| -> (Vec<Value>, Value) {
         let request = service
             .get(&format!("/api/v1/analyses{query}"))
             .bearer_auth(token);
-        let page: Value = request.send().await.unwrap().json().await.unwrap();
+        let page = answer_to(request).await;
         let ids = page["analyses"].as_array().unwrap().iter();
         (
             ids.map(|analysis| analysis["id"].clone()).collect(),

@@ -8,7 +8,7 @@ mod ways_in;
 use serde_json::json;
 use ultra_testenv::Stack;
 
-use crate::harness::{QUESTION, Service};
+use crate::harness::{QUESTION, Service, redis_at};
 
 #[tokio::test]
 async fn a_second_equal_request_is_served_from_redis_and_both_are_in_postgres() {
@@ -46,11 +46,7 @@ async fn a_second_equal_request_is_served_from_redis_and_both_are_in_postgres() 
     assert_eq!(second["usage"], json!({"input_tokens": 0, "output_tokens": 0}));
     assert_ne!(first["id"], second["id"]);
 
-    let mut redis = redis::Client::open(stack.redis().url())
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap();
+    let mut redis = redis_at(stack.redis().url()).await;
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
     let answers = |key: &String| key.contains(":analysis:") && !key.ends_with(":claim");
     let keys: Vec<_> = keys.into_iter().filter(answers).collect();

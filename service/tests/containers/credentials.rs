@@ -7,7 +7,7 @@ use ultra_service::{config::Config, store};
 use ultra_testenv::Stack;
 use url::Url;
 
-use crate::harness::{QUESTION, Service, until};
+use crate::harness::{QUESTION, Service, redis_at, until};
 
 /// A database whose owner is nobody's superuser, and the file with its URL.
 struct Mounted {
@@ -119,11 +119,7 @@ async fn another_database_is_not_taken_over() {
 #[tokio::test]
 async fn a_redis_password_that_changes_in_its_file_is_taken_over_without_a_restart() {
     let stack = Stack::builder().redis().dedicated().start().await.unwrap();
-    let mut redis = redis::Client::open(stack.redis().url())
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap();
+    let mut redis = redis_at(stack.redis().url()).await;
     let mut set_password = async |password: &str| {
         let mut command = redis::cmd("ACL");
         command.arg("SETUSER").arg("app").arg("on").arg("resetpass");

@@ -127,7 +127,7 @@ impl Service {
 
     /// The health report.
     pub(crate) async fn health(&self) -> Value {
-        self.get("/health").send().await.unwrap().json().await.unwrap()
+        answer_to(self.get("/health")).await
     }
 
     /// Waits until the report shows this status of the dependency.
@@ -147,6 +147,17 @@ impl Service {
     pub(crate) fn shut_down(&mut self) {
         self.shutdown.take().unwrap().send(()).unwrap();
     }
+}
+
+/// Sends a request whose answer is JSON.
+pub(crate) async fn answer_to(request: RequestBuilder) -> Value {
+    request.send().await.unwrap().json().await.unwrap()
+}
+
+/// A connection of a test's own.
+pub(crate) async fn redis_at(url: &str) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(url).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
 }
 
 /// Waits for a condition; when the time is over, fails with what was seen last.

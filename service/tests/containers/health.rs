@@ -5,7 +5,7 @@ use ultra_testenv::Stack;
 
 use crate::{
     auth::people::{problem, service_with},
-    harness::{Service, until},
+    harness::{Service, answer_to, until},
 };
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn everybody_sees_the_summary_and_admins_alone_what_is_inside() {
         assert_eq!(problem(asked).await, (400, "malformed-query".to_owned()));
         let report = until("the stored keys are counted", async || {
             let asked = service.get(&detailed).bearer_auth(&admin.access);
-            let report: Value = asked.send().await.unwrap().json().await.unwrap();
+            let report = answer_to(asked).await;
             match report["dependencies"]["provider_keys"]["status"] == "up" {
                 true => Ok(report),
                 false => Err(report),

@@ -8,7 +8,7 @@ use ultra_testenv::Stack;
 
 use crate::{
     auth::people::{ADMIN, CHEAP},
-    harness::{QUESTION, Service, events, until},
+    harness::{QUESTION, Service, answer_to, events, until},
     promise::{self, Blow},
 };
 
@@ -32,7 +32,7 @@ impl Service {
             if let Some(token) = token {
                 request = request.bearer_auth(token);
             }
-            let usage: Value = request.send().await.unwrap().json().await.unwrap();
+            let usage = answer_to(request).await;
             if usage["total"]["requests"] == requests {
                 Ok(usage)
             } else {
@@ -75,7 +75,7 @@ async fn every_answer_is_recorded_with_what_it_took_and_a_remembered_one_took_no
     assert_eq!(usage["total"]["cost"], panel["cost"]);
 
     let answer = service.post("/v1/chat/completions", &chat("mock/analyst", false));
-    let answer: Value = answer.send().await.unwrap().json().await.unwrap();
+    let answer = answer_to(answer).await;
     let stream = service.post("/v1/chat/completions", &chat("mock/analyst", true));
     let stream = stream.send().await.unwrap().text().await.unwrap();
     assert!(stream.ends_with("[DONE]\n\n"));
@@ -164,7 +164,7 @@ async fn everybody_sees_their_own_usage_and_admins_see_all() {
 
     let admin = service.admin().await.access;
     let me = service.get("/api/v1/auth/me").bearer_auth(&bob.access);
-    let me: Value = me.send().await.unwrap().json().await.unwrap();
+    let me = answer_to(me).await;
     let all = "/api/v1/admin/usage";
     let of_bob = format!("{all}?user={}", me["id"].as_str().unwrap());
     service.usage(&of_bob, Some(&admin), 3).await;
@@ -250,14 +250,7 @@ async fn a_service_that_ends_has_written_everything_and_leaves_its_spool_to_the_
     ended.expect("it did not end").unwrap().unwrap();
 
     let next = Service::start(&vars, None).await;
-    let usage: Value = next
-        .get("/api/v1/usage")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let usage = answer_to(next.get("/api/v1/usage")).await;
     assert_eq!(of(&usage, "ultra")["requests"], 1);
     assert_eq!(
         of(&usage, "mock/stalled")["requests"],

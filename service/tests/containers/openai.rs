@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ultra_testenv::clients;
 
-use crate::harness::{QUESTION, Service, events, json_of};
+use crate::harness::{QUESTION, Service, answer_to, events, json_of};
 
 async fn complete(service: &Service, body: Value) -> (u16, Value) {
     let response = service.post("/v1/chat/completions", &body).send().await.unwrap();
@@ -164,14 +164,7 @@ async fn a_model_that_nobody_has_is_a_404_and_one_that_fails_a_503() {
         service.get("/v1/models/nonsense").send().await.unwrap().status(),
         404
     );
-    let model: Value = service
-        .get("/v1/models/mock/analyst")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let model = answer_to(service.get("/v1/models/mock/analyst")).await;
     assert_eq!(model["owned_by"], "mock");
 }
 

@@ -95,18 +95,8 @@ async fn ask_until_nobody_listens(url: &str, answered: &AtomicUsize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_under_load_resets_no_connection_and_cuts_no_stream() {
     const STREAMS: usize = 20;
-    let config = tempfile::NamedTempFile::new().unwrap();
-    let tiers = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
-    std::fs::write(config.path(), tiers).unwrap();
-    let mut program = Program::start(&[("ULTRA_CONFIG_FILE", config.path().to_str().unwrap())]).await;
-    until("the program is ready", async || {
-        let ready = program.client.get(format!("{}/health/ready", program.url));
-        match ready.send().await {
-            Ok(response) if response.status() == 200 => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
-    .await;
+    let mut program = Program::start_with_room(&[]).await;
+    program.until_ready().await;
     let body =
         json!({"model": "mock/slow", "stream": true, "messages": [{"role": "user", "content": QUESTION}]});
     let streams = join_all((0..STREAMS).map(async |_| {

@@ -1,13 +1,15 @@
 //! What the rows run on: the real binary, between a Postgres and a Redis of its own.
 
-use std::{io::Write as _, time::Duration};
+use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 use ultra_testenv::Stack;
 
-use crate::{harness::until, program::Program};
+use crate::{
+    harness::{answer_to, until},
+    program::Program,
+};
 
 /// How long a request waits for the database: for each call, so twice for a login.
 pub(super) const DATABASE_WAIT: Duration = Duration::from_secs(1);
@@ -37,16 +39,12 @@ const SETTINGS: [(&str, &str); 9] = [
     ("ULTRA_LIMITS_REFUSED_PER_ADDRESS", "1000000"),
 ];
 
-/// It is not about how often one client may ask.
-const ROOM: &str = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
-
 /// A service between its dependencies, and an admin who uses it.
 pub(super) struct Bench {
     pub(super) stack: Stack,
     program: Program,
     client: Client,
     token: String,
-    _config: NamedTempFile,
 }
 
 impl Bench {
@@ -59,8 +57,6 @@ impl Bench {
             stack.dedicated()
         };
         let stack = stack.start().await.unwrap();
-        let mut config = NamedTempFile::new().unwrap();
-        config.write_all(ROOM.as_bytes()).unwrap();
         let (database_wait, redis_wait) = (millis(DATABASE_WAIT), millis(REDIS_WAIT));
         let mut vars = SETTINGS.to_vec();
         vars.extend([
@@ -69,15 +65,14 @@ impl Bench {
             ("REDIS_URL", stack.redis().url()),
             ("ULTRA_CACHE_RESPONSE_TIMEOUT", redis_wait.as_str()),
             ("ULTRA_CACHE_CONNECT_TIMEOUT", REDIS_CONNECT_WAIT),
-            ("ULTRA_CONFIG_FILE", config.path().to_str().unwrap()),
         ]);
-        let program = Program::start(&vars).await;
+        // It is not about how often one client may ask.
+        let program = Program::start_with_room(&vars).await;
         let mut bench = Self {
             stack,
             program,
             client: Client::builder().timeout(CLIENT_TIMEOUT).build().unwrap(),
             token: String::new(),
-            _config: config,
         };
         bench.token = bench.log_in_once_there_is_an_admin().await;
         bench.is_well().await;
@@ -123,7 +118,7 @@ impl Bench {
     /// How often the breaker before Redis has opened.
     pub(super) async fn opened(&self) -> u64 {
         let report = self.get("/health?detailed").bearer_auth(&self.token);
-        let report: Value = report.send().await.unwrap().json().await.unwrap();
+        let report = answer_to(report).await;
         let breaker = &report["dependencies"]["cache"]["detail"]["redis"]["breaker"];
         breaker["opened"].as_u64().unwrap_or_else(|| panic!("{report}"))
     }

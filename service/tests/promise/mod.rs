@@ -2,10 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,8 +12,9 @@ use std::{
 use reqwest::Client;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
-use tempfile::TempDir;
 use ultra_testenv::Stack;
+
+use crate::program::Program;
 
 const CLIENTS: usize = 8;
 
@@ -37,7 +34,7 @@ pub(crate) async fn keeps(requests: usize, blows: &[Blow]) {
     let begin = Instant::now();
     let mut run = Run::start().await;
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|_| tokio::spawn(Arc::clone(&run.tally).ask(run.url.clone(), requests)))
+        .map(|_| tokio::spawn(Arc::clone(&run.tally).ask(run.program.url.clone(), requests)))
         .collect();
     for (index, blow) in blows.iter().enumerate() {
         run.tally.reach(requests * (index + 1) / (blows.len() + 1)).await;
@@ -138,50 +135,30 @@ async fn exchange(client: &Client, url: &str, number: usize) -> reqwest::Result<
 struct Run {
     stack: Stack,
     database: ultra_testenv::Database,
-    folder: TempDir,
-    url: String,
-    listen: String,
-    service: Child,
+    program: Program,
     tally: Arc<Tally>,
 }
 
 impl Run {
     async fn start() -> Self {
-        // The clients take the process's default, as they were built without one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let stack = Stack::builder().postgres().dedicated().start().await.unwrap();
         let database = stack.postgres().fresh_database().await.unwrap();
-        let folder = TempDir::new().unwrap();
-        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let listen = listen.to_string();
-        let service = spawn(&folder, &listen, database.url());
-        let run = Self {
-            url: format!("http://{listen}"),
+        // It is about records, and not about how many requests one client may make.
+        let program = Program::start_with_room(&[
+            ("DATABASE_URL", database.url()),
+            ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "500ms"),
+            (
+                "RUST_LOG",
+                "warn,ultra_service::ledger=info,ultra_service::startup=info",
+            ),
+        ])
+        .await;
+        program.until_ready().await;
+        Self {
             stack,
             database,
-            folder,
-            listen,
-            service,
+            program,
             tally: Arc::default(),
-        };
-        run.until_ready().await;
-        run
-    }
-
-    async fn until_ready(&self) {
-        let client = Client::new();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let ready = client.get(format!("{}/health/ready", self.url)).send().await;
-            if ready.is_ok_and(|response| response.status() == 200) {
-                return;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "the service is not ready: {}",
-                self.log()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -195,9 +172,7 @@ impl Run {
             self.tally.reach(answered + 2 * CLIENTS).await;
         }
         if blow != Blow::Postgres {
-            self.service.kill().unwrap();
-            self.service.wait().unwrap();
-            self.service = spawn(&self.folder, &self.listen, self.database.url());
+            self.program.kill_and_start_again();
         }
         self.tally.reach(answered + 4 * CLIENTS).await;
         if blow != Blow::Service {
@@ -207,17 +182,9 @@ impl Run {
 
     /// Ends the service as an orchestrator does. It has written everything by then.
     async fn end(&mut self) {
-        let id = nix::unistd::Pid::from_raw(self.service.id().try_into().unwrap());
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let status = loop {
-            match self.service.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(Instant::now() < deadline, "it does not end: {}", self.log()),
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        };
-        assert!(status.success(), "{status}: {}", self.log());
+        self.program.terminate();
+        let status = self.program.ended().await;
+        assert!(status.success(), "{status}: {}", self.program.log());
     }
 
     async fn check(&self, blows: &[Blow]) {
@@ -253,7 +220,7 @@ impl Run {
         assert!(
             missing.is_empty(),
             "answers without a record: {missing:?}\n{}",
-            self.log()
+            self.program.log()
         );
         // A record whose answer was cut off on its way is right, and nobody has seen its answer.
         let chat_records = completed("chat").len();
@@ -266,45 +233,4 @@ impl Run {
         let unconfirmed = outcomes.get("unconfirmed").copied().unwrap_or_default();
         assert!(unconfirmed <= kills * CLIENTS, "{unconfirmed} unconfirmed");
     }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(log_of(&self.folder)).unwrap_or_default()
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        let _ = self.service.kill();
-        let _ = self.service.wait();
-    }
-}
-
-fn log_of(folder: &TempDir) -> PathBuf {
-    folder.path().join("log")
-}
-
-fn spawn(folder: &TempDir, listen: &str, database: &str) -> Child {
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(log_of(folder))
-        .unwrap();
-    // It is about records, and not about how many requests one client may make.
-    let config = folder.path().join("ultra.yaml");
-    let tiers = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
-    std::fs::write(&config, tiers).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_ultra-service"))
-        .current_dir(folder.path())
-        .env_clear()
-        .env("ULTRA_CONFIG_FILE", config)
-        .env("ULTRA_LISTEN", listen)
-        .env("ULTRA_DATA_DIR", folder.path().join("data"))
-        .env("DATABASE_URL", database)
-        .env("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "500ms")
-        .env("RUST_LOG", "warn,ultra_service::ledger=info")
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap()
 }

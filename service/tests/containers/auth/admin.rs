@@ -2,7 +2,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::people::{PASSWORD, problem, service, service_with};
-use crate::harness::Service;
+use crate::harness::{Service, answer_to};
 
 impl Service {
     fn as_admin(&self, token: &str, method: Method, path: &str) -> RequestBuilder {
@@ -12,14 +12,7 @@ impl Service {
     }
 
     async fn users(&self, token: &str) -> Vec<Value> {
-        let body: Value = self
-            .as_admin(token, Method::GET, "users")
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let body = answer_to(self.as_admin(token, Method::GET, "users")).await;
         body["users"].as_array().unwrap().clone()
     }
 }
@@ -44,14 +37,7 @@ async fn an_admin_makes_another_and_the_log_says_who_did() {
         (403, "forbidden".to_owned())
     );
     let change = service.as_admin(&admin.access, Method::PATCH, &format!("users/{ada_id}"));
-    let changed: Value = change
-        .json(&json!({"role": "admin"}))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let changed = answer_to(change.json(&json!({"role": "admin"}))).await;
     assert_eq!(changed["role"], "admin");
     assert_eq!(
         service.me(&ada.access).await,
@@ -61,14 +47,7 @@ async fn an_admin_makes_another_and_the_log_says_who_did() {
     let ada = service.login("ada@example.com").await;
     assert_eq!(service.users(&ada.access).await.len(), 2);
 
-    let log: Value = service
-        .as_admin(&ada.access, Method::GET, "audit?limit=1")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let log = answer_to(service.as_admin(&ada.access, Method::GET, "audit?limit=1")).await;
     let entry = &log["entries"][0];
     assert_eq!(entry["action"], "user.role_changed", "{log}");
     assert_eq!(
@@ -77,14 +56,7 @@ async fn an_admin_makes_another_and_the_log_says_who_did() {
     );
     assert_eq!(entry["detail"], json!({"role": "admin"}));
     let next = log["next"].as_str().unwrap();
-    let before: Value = service
-        .as_admin(&ada.access, Method::GET, &format!("audit?after={next}"))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let before = answer_to(service.as_admin(&ada.access, Method::GET, &format!("audit?after={next}"))).await;
     let actions: Vec<_> = before["entries"]
         .as_array()
         .unwrap()

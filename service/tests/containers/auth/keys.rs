@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::people::{PASSWORD, Tokens, problem, service};
-use crate::harness::until;
+use crate::harness::{answer_to, until};
 
 #[tokio::test]
 async fn a_key_works_until_it_is_revoked_and_is_shown_once() {
@@ -15,7 +15,7 @@ async fn a_key_works_until_it_is_revoked_and_is_shown_once() {
 
     let listed = until("the use of the key is written down", async || {
         let request = service.get("/api/v1/keys").bearer_auth(&user.access);
-        let keys: Value = request.send().await.unwrap().json().await.unwrap();
+        let keys = answer_to(request).await;
         match keys["keys"][0]["last_used_at"].is_string() {
             true => Ok(keys),
             false => Err(keys),
@@ -120,7 +120,7 @@ async fn an_end_is_kept_in_utc() {
         .new_key(&user.access, &json!({"name": "long", "expires_at": after(3_651)}))
         .await;
     let keys = service.get("/api/v1/keys").bearer_auth(&user.access);
-    let keys: Value = keys.send().await.unwrap().json().await.unwrap();
+    let keys = answer_to(keys).await;
     let end = keys["keys"][0]["expires_at"].as_str().unwrap();
     assert!(end.ends_with('Z'), "{keys}");
 }

@@ -3,7 +3,7 @@
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::harness::{Service, json_of};
+use crate::harness::{Service, answer_to, json_of};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -109,7 +109,7 @@ impl Service {
     /// Shuts a user out, who is on the first page of users.
     pub(crate) async fn disable(&self, admin: &str, email: &str) {
         let users = self.get("/api/v1/admin/users").bearer_auth(admin);
-        let users: Value = users.send().await.unwrap().json().await.unwrap();
+        let users = answer_to(users).await;
         let is_theirs = |user: &&Value| user["email"] == email;
         let user = users["users"].as_array().unwrap().iter().find(is_theirs);
         let id = user.unwrap()["id"].as_str().unwrap();

@@ -14,7 +14,7 @@ use ultra_service::{
 use ultra_testenv::TestToken;
 
 use super::people::{CHEAP, service, service_with};
-use crate::harness::Service;
+use crate::harness::{Service, answer_to};
 
 /// What is public, by declaration. A route that becomes public must be written down here too.
 const PUBLIC: [&str; 8] = [
@@ -45,14 +45,7 @@ impl Route {
 }
 
 async fn routes(service: &Service) -> Vec<Route> {
-    let document: Value = service
-        .get("/openapi.json")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let document = answer_to(service.get("/openapi.json")).await;
     let mut routes = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

@@ -3,6 +3,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::people::{PASSWORD, Tokens, problem, service, service_with};
+use crate::harness::answer_to;
 
 #[tokio::test]
 async fn a_person_registers_logs_in_and_out() {
@@ -251,14 +252,7 @@ async fn who_tries_too_often_is_told_when_to_come_back() {
 async fn a_token_names_the_published_key_that_it_verifies_with() {
     let service = service().await;
     let tokens = service.user("ada@example.com").await;
-    let jwks: serde_json::Value = service
-        .get("/.well-known/jwks.json")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let jwks = answer_to(service.get("/.well-known/jwks.json")).await;
     let keys = jwks["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 1, "{jwks}");
     assert!(keys[0].get("d").is_none(), "a private key is published");

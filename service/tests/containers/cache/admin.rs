@@ -6,7 +6,7 @@ use ultra_testenv::Stack;
 
 use crate::{
     auth::people::{ADMIN, CHEAP, problem},
-    harness::{QUESTION, Service, json_of},
+    harness::{QUESTION, Service, answer_to, json_of, redis_at},
 };
 
 async fn caches(service: &Service, token: &str, method: Method) -> (u16, Value) {
@@ -21,14 +21,7 @@ async fn caches(service: &Service, token: &str, method: Method) -> (u16, Value) 
 
 async fn cached(service: &Service, token: &str, prompt: &str) -> bool {
     let request = service.post("/api/v1/analyses", &json!({"prompt": prompt}));
-    let answer: Value = request
-        .bearer_auth(token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let answer = answer_to(request.bearer_auth(token)).await;
     answer["cached"].as_bool().unwrap()
 }
 
@@ -56,11 +49,7 @@ async fn an_admin_reads_the_figures_and_makes_every_replica_forget() {
     let service = Service::start(&vars, None).await;
     let replica = Service::start(&vars, None).await;
     let admin = service.admin().await.access;
-    let mut redis = redis::Client::open(stack.redis().url())
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap();
+    let mut redis = redis_at(stack.redis().url()).await;
     // A key of somebody else in the same database outlives it all.
     redis::cmd("SET")
         .arg("others")
@@ -113,7 +102,7 @@ async fn an_admin_reads_the_figures_and_makes_every_replica_forget() {
     stack.redis().unpause().await.unwrap();
 
     let log = service.get("/api/v1/admin/audit").bearer_auth(&admin);
-    let log: Value = log.send().await.unwrap().json().await.unwrap();
+    let log = answer_to(log).await;
     let cleared = log["entries"]
         .as_array()
         .unwrap()

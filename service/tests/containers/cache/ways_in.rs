@@ -11,16 +11,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use ultra_testenv::Stack;
 
-use crate::harness::{QUESTION, Service};
+use crate::harness::{QUESTION, Service, redis_at};
 
 #[tokio::test]
 async fn a_user_of_the_acl_that_may_use_our_keys_only_is_enough_and_a_wrong_password_is_named() {
     let stack = Stack::builder().redis().dedicated().start().await.unwrap();
-    let mut redis = redis::Client::open(stack.redis().url())
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap();
+    let mut redis = redis_at(stack.redis().url()).await;
     let rules = "on >a-long-password ~ultra:* +@read +@write +@connection +select +eval +dbsize +info +scan";
     let mut setuser = redis::cmd("ACL");
     setuser

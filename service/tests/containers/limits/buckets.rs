@@ -6,6 +6,7 @@ use ultra_service::{config::Tier, domain::UserId, limits::Refused};
 use ultra_testenv::Stack;
 
 use super::replicas::{Replicas, address, anonymous, key, tier, user};
+use crate::harness::redis_at;
 
 /// As many as the limit at once, then one each time that was told.
 async fn a_bucket_admits_its_limit_and_then_one_at_a_time(redis: Option<&str>) {
@@ -133,11 +134,7 @@ async fn buckets_in_redis_go_once_they_are_full_and_lie_beside_their_account() {
     let stack = Stack::builder().redis().start().await.unwrap();
     let replicas = Replicas::new(Some(stack.redis().url()), 1, tier(50));
     assert!(replicas.admits(anonymous(1)).await);
-    let mut redis = redis::Client::open(stack.redis().url())
-        .unwrap()
-        .get_multiplexed_async_connection()
-        .await
-        .unwrap();
+    let mut redis = redis_at(stack.redis().url()).await;
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
     // Besides what whoever connects writes, to see that it can.
     let keys: Vec<_> = keys.into_iter().filter(|key| key != "ultra:v1:probe").collect();

@@ -14,7 +14,7 @@ use ultra_testenv::Stack;
 
 use crate::{
     auth::people::{problem, service_of, service_with},
-    harness::{QUESTION, Service, until},
+    harness::{QUESTION, Service, answer_to, until},
 };
 
 /// The tiers as they are built in.
@@ -109,14 +109,7 @@ async fn every_route_that_needs_a_principal_is_limited() {
         Some("tiers: {free: {requestsPerMinute: 1, panelsPerMinute: 1}}"),
     )
     .await;
-    let document: Value = service
-        .get("/openapi.json")
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let document = answer_to(service.get("/openapi.json")).await;
     let first = service.get("/api/v1/models").send().await.unwrap();
     assert_eq!(first.status(), 200);
     let mut limited = 0;
@@ -329,11 +322,11 @@ async fn an_admin_gives_a_user_another_tier_and_the_quota_that_is_left_is_told()
     let (admin, user) = (service.admin().await, service.user("ada@example.com").await);
     let quota = async || {
         let usage = service.get("/api/v1/usage").bearer_auth(&user.access);
-        let usage: Value = usage.send().await.unwrap().json().await.unwrap();
+        let usage = answer_to(usage).await;
         usage["quota"].clone()
     };
     let me = service.get("/api/v1/auth/me").bearer_auth(&user.access);
-    let me: Value = me.send().await.unwrap().json().await.unwrap();
+    let me = answer_to(me).await;
     assert_eq!(me["tier"], "free");
     assert_eq!(quota().await["tokens"], json!({"limit": 100, "remaining": 100}));
 
@@ -364,7 +357,7 @@ async fn an_admin_gives_a_user_another_tier_and_the_quota_that_is_left_is_told()
     let chat = service
         .post("/v1/chat/completions", &body)
         .bearer_auth(&user.access);
-    let chat: Value = chat.send().await.unwrap().json().await.unwrap();
+    let chat = answer_to(chat).await;
     let used = chat["usage"]["total_tokens"].as_u64().unwrap();
     let left = quota().await;
     assert_eq!(

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Response;
-use serde_json::Value;
 use ultra_service::{
     config::Tier,
     domain::Usage,
@@ -14,7 +13,7 @@ use ultra_testenv::Stack;
 use super::replicas::{Replicas, model, settle, tier, user};
 use crate::{
     auth::people::service_of,
-    harness::{Service, until},
+    harness::{Service, answer_to, until},
 };
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
@@ -121,7 +120,7 @@ async fn replicas_count_each_other_and_share_by_that_count_once_redis_is_lost() 
     let seen = async |expected: u64| {
         until("all replicas are seen", async || {
             let report = one.get("/health?detailed").bearer_auth(&admin);
-            let report: Value = report.send().await.unwrap().json().await.unwrap();
+            let report = answer_to(report).await;
             match report["dependencies"]["limits"]["detail"]["replicas"].as_u64() {
                 Some(seen) if seen == expected => Ok(()),
                 seen => Err(seen),
