@@ -11,9 +11,7 @@ use std::{
 fn main() -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "cargo::rerun-if-env-changed=GIT_REVISION")?;
-    let given = env::var("GIT_REVISION")
-        .ok()
-        .filter(|given| !given.is_empty());
+    let given = env::var("GIT_REVISION").ok().filter(|given| !given.is_empty());
     let repository = Repository::find();
     if let Some(repository) = &repository {
         for path in repository.watched() {

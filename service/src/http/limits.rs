@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::Problem;
-use crate::limits::{Exceeded, OverQuota, Refused, Standing, Told};
+use crate::limits::{Exceeded, OverQuota, Refused, Standing, Told, whole_seconds};
 
 pub(super) static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 pub(super) static STANDING: HeaderName = HeaderName::from_static("ratelimit");
@@ -41,8 +41,7 @@ pub(super) fn tell(told: &Told, mut response: Response) -> Response {
             let Standing {
                 remaining, whole_in, ..
             } = standing;
-            let seconds = whole_in.as_secs() + u64::from(whole_in.subsec_nanos() > 0);
-            write!(line, ";r={remaining};t={seconds}")
+            write!(line, ";r={remaining};t={}", whole_seconds(*whole_in))
         }),
     );
     if *alone {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use allowance::{Allowance, Caller, Told};
 pub use policy::Standing;
 pub use quota::{Amount, Reservation, SpentToday};
-pub use refused::{Exceeded, OverQuota, Refused, Remedy};
+pub use refused::{Exceeded, OverQuota, Refused, Remedy, whole_seconds};
 pub use subject::Subject;
 pub use tiers::TierOf;
 

@@ -32,6 +32,11 @@ pub struct Exceeded {
     pub told: Told,
 }
 
+/// No less than a duration, in the whole seconds that HTTP tells times in.
+pub fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
 impl Exceeded {
     pub(super) fn new(taken: Taken) -> Self {
         let last = taken.standings.iter().max_by_key(|standing| standing.next_in);
@@ -45,8 +50,7 @@ impl Exceeded {
 
     /// When to come back, in whole seconds, at least one.
     pub fn retry_after(&self) -> Duration {
-        let whole = self.next_in.as_secs() + u64::from(self.next_in.subsec_nanos() > 0);
-        Duration::from_secs(whole.max(1))
+        Duration::from_secs(whole_seconds(self.next_in).max(1))
     }
 }
 

@@ -4,7 +4,11 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Error, error::unreadable};
+use super::{
+    Error,
+    counts::{to_i64, to_u64},
+    error::unreadable,
+};
 use crate::{
     analyses::Analysis,
     cache::Tier,
@@ -111,14 +115,6 @@ impl TryFrom<AnalysisRow> for Analysis {
             stages: row.stages.0,
         })
     }
-}
-
-fn to_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn to_u64(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 /// Binds a row to [`INSERT`]. A macro, because the two databases' queries have no type in common.

@@ -3,6 +3,7 @@
 
 mod account_store;
 mod analysis_row;
+mod counts;
 mod error;
 mod postgres;
 mod records;

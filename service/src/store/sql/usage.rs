@@ -13,7 +13,11 @@ use super::{
 };
 use crate::{
     domain::{Account, Money, Usage, UserId},
-    store::{DailyUsage, Error, UsageRecord, records::owner},
+    store::{
+        DailyUsage, Error, UsageRecord,
+        counts::{to_i64, to_u64},
+        records::owner,
+    },
 };
 
 /// Whose the usage of an erased user is. Nobody's, without a credential, has no user at all.
@@ -219,12 +223,4 @@ pub(super) async fn forget_whose(transaction: &mut Transaction, user: UserId) ->
         ERASED,
     )?;
     Ok(())
-}
-
-fn to_i64(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn to_u64(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
