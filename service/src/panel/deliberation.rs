@@ -307,11 +307,10 @@ impl Deliberation {
             _ => (plan.max_output_tokens, Vec::new()),
         };
         let request = Request {
-            model,
-            messages,
-            max_output_tokens,
+            max_output_tokens: Some(max_output_tokens),
             sampling: plan.sampling,
             stop,
+            ..Request::new(model, messages)
         };
         vec![Action::Emit(started), Action::Call { call, request }]
     }

@@ -28,7 +28,7 @@ pub(super) fn read(messages: Vec<ChatMessage>) -> Result<Vec<Message>, Problem> 
         .enumerate()
         .map(|(index, message)| read_one(index, message))
         .collect::<Result<_, _>>()?;
-    if !read.iter().any(|message| message.role == Role::User) {
+    if !read.iter().any(|message| message.role() == Role::User) {
         return Err(invalid("/messages", "must hold a message of the user"));
     }
     Ok(read)
@@ -37,10 +37,10 @@ pub(super) fn read(messages: Vec<ChatMessage>) -> Result<Vec<Message>, Problem> 
 fn read_one(index: usize, message: ChatMessage) -> Result<Message, Problem> {
     let at = format!("/messages/{index}");
     refuse_unsupported(&at, &message.rest, &FIELDS)?;
-    let role = match message.role.as_str() {
-        "system" | "developer" => Role::System,
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
+    let role: fn(String) -> Message = match message.role.as_str() {
+        "system" | "developer" => Message::System,
+        "user" => Message::user,
+        "assistant" => Message::assistant,
         _ => {
             let problem = "must be system, developer, user or assistant; tools are not supported";
             return Err(invalid(&format!("{at}/role"), problem));
@@ -51,7 +51,7 @@ fn read_one(index: usize, message: ChatMessage) -> Result<Message, Problem> {
         Some(Content::Parts(parts)) => join(&at, parts)?,
         None => return Err(invalid(&format!("{at}/content"), "is missing")),
     };
-    Ok(Message { role, content })
+    Ok(role(content))
 }
 
 fn join(at: &str, parts: Vec<Part>) -> Result<String, Problem> {
@@ -78,11 +78,11 @@ fn join(at: &str, parts: Vec<Part>) -> Result<String, Problem> {
 /// The conversation as one question to the panel. A single message is the question itself.
 pub(super) fn to_prompt(messages: &[Message]) -> Result<Prompt, Problem> {
     let text = match messages {
-        [only] => only.content.clone(),
+        [only] => only.text().into_owned(),
         all => {
             let turns: String = all
                 .iter()
-                .map(|message| format!("\n[{}]\n{}\n", message.role, message.content))
+                .map(|message| format!("\n[{}]\n{}\n", message.role(), message.text()))
                 .collect();
             format!("Write the assistant's next message in this conversation.\n{turns}")
         }
@@ -98,9 +98,10 @@ mod tests {
     use super::*;
 
     fn message(role: Role, content: &str) -> Message {
-        Message {
-            role,
-            content: content.to_owned(),
+        match role {
+            Role::System => Message::system(content),
+            Role::Assistant => Message::assistant(content),
+            _ => Message::user(content),
         }
     }
 

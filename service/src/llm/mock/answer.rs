@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::Request;
-use crate::llm::Role;
+use crate::llm::{Message, Role};
 
 /// From where a stand-in looks at a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,12 @@ pub(super) fn answer(request: &Request, view: View) -> String {
         .messages
         .iter()
         .rev()
-        .find(|message| message.role == Role::User);
-    let asked = asked.map_or("", |message| message.content.as_str());
-    let quoted = quoted_blocks(asked);
+        .find(|message| message.role() == Role::User);
+    let asked = asked.map(Message::text).unwrap_or_default();
+    let quoted = quoted_blocks(&asked);
     let chance = Chance::new(request, view);
     match (quoted.iter().find(|block| block.name == "Question"), view) {
-        (None, _) => opinion(asked, view, &chance),
+        (None, _) => opinion(&asked, view, &chance),
         (Some(question), View::Editor) => synthesis(&question.text, responses(&quoted), &chance),
         (Some(question), _) => revision(&question.text, &quoted, view, &chance),
     }
@@ -211,7 +211,7 @@ impl Chance {
         let mut hash = Sha256::new();
         hash.update(format!("{view:?}/{}/{:?}", request.model, request.sampling));
         for message in &request.messages {
-            hash.update(&message.content);
+            hash.update(message.text().as_bytes());
         }
         Self(hash.finalize()[0])
     }

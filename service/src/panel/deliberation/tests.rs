@@ -26,6 +26,8 @@ fn completed(call: CallId, text: &str) -> Input {
     };
     let completion = Completion {
         text: text.to_owned(),
+        tool_calls: Vec::new(),
+        logprobs: Vec::new(),
         finish: FinishReason::Stop,
         usage,
     };
@@ -151,7 +153,7 @@ fn a_member_reviews_its_own_answer_and_the_others_under_neutral_names() {
         plan(&THREE),
         [completed(0, "alpha"), completed(1, "beta"), completed(2, "gamma")],
     );
-    let review = &trace.requests[4].messages[1].content;
+    let review = &trace.requests[4].messages[1].text();
     assert_eq!(
         review,
         "Question:\n> Should we?\n\nYour answer:\n> beta\n\nResponse A:\n> alpha\n\nResponse C:\n> gamma\n\n"
@@ -173,7 +175,7 @@ fn only_the_final_answer_is_bound_by_the_requests_length_and_stop_texts() {
     let bounds: Vec<_> = trace
         .requests
         .iter()
-        .map(|request| (request.max_output_tokens, request.stop.len()))
+        .map(|request| (request.max_output_tokens.unwrap(), request.stop.len()))
         .collect();
     assert_eq!(bounds, [(100, 0), (100, 0), (100, 0), (100, 0), (50, 1)]);
 }
@@ -191,7 +193,7 @@ fn a_failed_member_is_left_out_and_named() {
             completed(5, "Final"),
         ],
     );
-    assert!(!trace.requests[3].messages[1].content.contains("Response B"));
+    assert!(!trace.requests[3].messages[1].text().contains("Response B"));
     let verdict = trace.verdict();
     assert_eq!(verdict.left_out.len(), 1);
     let left_out = &verdict.left_out[0];
@@ -319,7 +321,7 @@ fn the_same_model_twice_is_two_members() {
     assert_eq!(trace.requests.len(), 4);
     assert!(
         trace.requests[2].messages[1]
-            .content
+            .text()
             .contains("Response B:\n> two")
     );
 }
