@@ -13,9 +13,9 @@ pub enum Invalid {
         /// What else it can be.
         instead: &'static str,
     },
-    /// The service has no adapter for a real provider yet.
+    /// The operator gives the service no providers' keys yet.
     #[error(
-        "spec.mode is real, as it is in production without a value, and this version has no real providers: write `mode: mock`"
+        "spec.mode is real, as it is in production without a value, and this version of the operator gives the service no providers: write `mode: mock`"
     )]
     ModeNotAvailable,
     /// A choice with none or several of its alternatives.
