@@ -3,7 +3,7 @@ mod pool;
 use std::{
     path::{Path, PathBuf},
     str::FromStr as _,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::{
-    Error, Page, PoolState, Schema, Store,
+    Error, IsLost, Page, PoolState, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row, select_page},
     records::owner,
     sql::{Database, Lease, Transaction, call},
@@ -36,8 +36,11 @@ static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 /// The part of a call's time in which it may wait for a connection.
 const WAITING: f64 = 0.95;
 
-/// When it is asked why the pool has no connection yet.
-const ASK_WHY: Duration = Duration::from_millis(200);
+/// When a pool that is well has found a connection.
+const SHOULD_HAVE_ONE: Duration = Duration::from_millis(200);
+
+/// How long a write that found no room counts: longer than the ledger waits before it tries again.
+const FULL_FOR: Duration = Duration::from_secs(1);
 
 /// A PostgreSQL server.
 pub struct Postgres {
@@ -48,6 +51,9 @@ pub struct Postgres {
     /// Bounds each call as a whole: a server that hangs holds a connection that was acquired long ago.
     call_timeout: Duration,
     trust: Trust,
+    is_lost: OnceLock<IsLost>,
+    /// When it had no room for a write.
+    full_at: Mutex<Option<Instant>>,
 }
 
 impl Postgres {
@@ -63,7 +69,21 @@ impl Postgres {
             statement_timeout,
             call_timeout,
             trust,
+            is_lost: OnceLock::new(),
+            full_at: Mutex::default(),
         })
+    }
+
+    fn full_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody waits for a server that is known to be lost.
+    fn is_at_hand(&self) -> Result<(), Error> {
+        match self.is_lost.get() {
+            Some(is_lost) if is_lost() => Err(Error::Lost),
+            _ => Ok(()),
+        }
     }
 
     /// A connection, by as many tries as there is time for. That ends before the call does, so that a pool whose
@@ -91,32 +111,25 @@ impl Postgres {
         self.acquire(|| self.pool.acquire()).await
     }
 
-    /// Why the server lets nobody in, once the pool should have had a connection. The pool itself tries again where it
-    /// was refused, and says in the end that it took too long.
-    async fn refusal(&self) -> sqlx::Error {
-        sleep(ASK_WHY).await;
-        let connecting = async { PgConnection::connect_with(&self.unhurried()?).await };
-        match connecting.await {
-            Err(error) => error,
-            Ok(connection) => {
-                // It is well: all of the pool's connections are in use.
-                let _ = connection.close().await;
-                std::future::pending().await
-            }
-        }
+    /// A connection beside the pool, which should have had one by then. The pool itself tries again where it was refused,
+    /// and says in the end that it took too long; and where all of its own are in use, the server is well.
+    async fn connection_beside(&self) -> Result<PgConnection, sqlx::Error> {
+        sleep(SHOULD_HAVE_ONE).await;
+        PgConnection::connect_with(&self.unhurried()?).await
     }
 }
 
 #[async_trait]
 impl Database for Postgres {
-    async fn lease(&self) -> Result<Lease, sqlx::Error> {
-        self.connection().await.map(Lease::Postgres)
+    async fn lease(&self) -> Result<Lease, Error> {
+        self.is_at_hand()?;
+        Ok(Lease::Postgres(self.connection().await?))
     }
 
-    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-        self.acquire(|| self.pool.begin())
-            .await
-            .map(Transaction::Postgres)
+    async fn begin(&self) -> Result<Transaction, Error> {
+        self.is_at_hand()?;
+        let begun = self.acquire(|| self.pool.begin()).await?;
+        Ok(Transaction::Postgres(begun))
     }
 
     fn call_timeout(&self) -> Option<Duration> {
@@ -124,6 +137,9 @@ impl Database for Postgres {
     }
 
     fn note_failure(&self, error: &Error) {
+        if matches!(error, Error::DiskFull) {
+            *self.full_at() = Some(Instant::now());
+        }
         if error.may_be_of_the_connection() {
             self.trust.note_failure();
         }
@@ -166,17 +182,23 @@ impl Store for Postgres {
 
     async fn ping(&self) -> Result<(), Error> {
         call(self, async {
-            let mut connection = tokio::select! {
-                connection = self.connection() => connection?,
-                error = self.refusal() => return Err(error.into()),
-            };
-            match sqlx::query(A_TABLE).execute(&mut *connection).await {
-                // The schema is still on its way.
-                Err(error) if is_undefined_table(&error) => Ok(()),
-                result => Ok(result.map(drop)?),
+            tokio::select! {
+                connection = self.connection() => touch(&mut *connection?).await,
+                connection = self.connection_beside() => {
+                    let mut connection = connection?;
+                    touch(&mut connection).await?;
+                    // It is one too many, and says so itself where this fails.
+                    let _ = connection.close().await;
+                    Ok(())
+                }
             }
         })
-        .await
+        .await?;
+        // To look would be a write, for which there may be room where others find none. The ledger tries all the time.
+        match *self.full_at() {
+            Some(at) if at.elapsed() < FULL_FOR => Err(Error::DiskFull),
+            _ => Ok(()),
+        }
     }
 
     async fn save_analysis(&self, analysis: &Analysis, account: Account) -> Result<(), Error> {
@@ -244,6 +266,10 @@ impl Store for Postgres {
         Ok(true)
     }
 
+    fn heed(&self, is_lost: IsLost) {
+        let _ = self.is_lost.set(is_lost);
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }
@@ -269,7 +295,14 @@ fn place(options: &PgConnectOptions) -> (Option<&Path>, &str, u16, &str) {
 
 /// Touches what every panel writes to, and reads none of it. A server whose tables are locked, as by a migration that
 /// takes long, answers to what needs no table, and everybody would wait for it in vain.
-const A_TABLE: &str = "select 1 from analyses limit 0";
+async fn touch(connection: &mut PgConnection) -> Result<(), Error> {
+    const A_TABLE: &str = "select 1 from analyses limit 0";
+    match sqlx::query(A_TABLE).execute(connection).await {
+        // The schema is still on its way.
+        Err(error) if is_undefined_table(&error) => Ok(()),
+        result => Ok(result.map(drop)?),
+    }
+}
 
 fn is_undefined_table(error: &sqlx::Error) -> bool {
     const UNDEFINED_TABLE: &str = "42P01";

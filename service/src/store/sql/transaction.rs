@@ -64,12 +64,12 @@ mod tests {
 
     #[async_trait]
     impl Database for NoDatabase {
-        async fn lease(&self) -> Result<Lease, sqlx::Error> {
-            Err(sqlx::Error::PoolClosed)
+        async fn lease(&self) -> Result<Lease, Error> {
+            Err(Error::Lost)
         }
 
-        async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-            Err(sqlx::Error::PoolClosed)
+        async fn begin(&self) -> Result<Transaction, Error> {
+            Err(Error::Lost)
         }
 
         fn call_timeout(&self) -> Option<Duration> {
