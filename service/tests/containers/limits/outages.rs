@@ -257,7 +257,8 @@ async fn what_a_redis_that_hung_has_heard_counts_once() {
     let allowance = replicas.admitted(0, caller).await;
     let settles = reserve(&replicas, 0, caller, 300).await.ok().unwrap();
     stack.redis().pause().await.unwrap();
-    let (set_aside, ()) = tokio::join!(allowance.call(&model(), tokens(600)), settle(settles, tokens(30)));
+    let model = model();
+    let (set_aside, ()) = tokio::join!(allowance.call(&model, tokens(600)), settle(settles, tokens(30)));
     assert_eq!(replicas.0[0].status(), Status::Share);
     settle(set_aside.ok().unwrap(), tokens(20)).await;
     stack.redis().unpause().await.unwrap();
