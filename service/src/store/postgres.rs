@@ -111,11 +111,19 @@ impl Postgres {
         self.acquire(|| self.pool.acquire()).await
     }
 
-    /// A connection beside the pool, which should have had one by then. The pool itself tries again where it was refused,
-    /// and says in the end that it took too long; and where all of its own are in use, the server is well.
+    /// A connection beside the pool, which should have had one by then, where all of its own are in use: the server is
+    /// well. Where the pool has none, the reason. It tries again by itself where it was refused, and says in the end that
+    /// it took too long.
     async fn connection_beside(&self) -> Result<PgConnection, sqlx::Error> {
         sleep(SHOULD_HAVE_ONE).await;
-        PgConnection::connect_with(&self.unhurried()?).await
+        let connection = PgConnection::connect_with(&self.unhurried()?).await?;
+        let PoolState { size, idle, max } = self.pool();
+        if size >= max && idle == 0 {
+            return Ok(connection);
+        }
+        let _ = connection.close().await;
+        // Its own comes in a moment, and everybody waits for that.
+        std::future::pending().await
     }
 }
 
