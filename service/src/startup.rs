@@ -100,7 +100,7 @@ impl Application {
         let store = keep_store(&config, &background, &stop).await?;
         let database = Arc::new(Dependency::new("database", store.kind()));
         let looked_at = database.clone();
-        store.heed(Box::new(move || looked_at.is_known_lost()));
+        store.heed(Box::new(move || looked_at.known_loss()));
         background.spawn(health::watch(
             database.clone(),
             StoreProbe(store.clone()),

@@ -46,9 +46,10 @@ impl Dependency {
         self.status() == DependencyStatus::Down
     }
 
-    /// Whether nobody needs to try any more until a look finds it again: the last looks, more than one, found it lost.
-    pub fn is_known_lost(&self) -> bool {
-        self.state().lost_looks >= NO_ACCIDENT
+    /// How it is lost, in one word, where the last looks, more than one, found it so.
+    pub fn known_loss(&self) -> Option<&'static str> {
+        let state = self.state();
+        state.error.filter(|_| state.lost_looks >= NO_ACCIDENT)
     }
 
     pub(super) fn status(&self) -> DependencyStatus {

@@ -191,7 +191,7 @@ mod tests {
     fn a_loss_is_known_once_it_was_seen_twice_in_a_row_and_until_it_is_over() {
         use DependencyStatus::{Degraded, Down, Up};
         let database = Dependency::new("database", "postgres");
-        assert!(!database.is_known_lost(), "nobody has looked");
+        assert_eq!(database.known_loss(), None, "nobody has looked");
         for (status, known_lost) in [
             (Down, false),
             (Up, false),
@@ -203,8 +203,8 @@ mod tests {
             (Down, true),
             (Up, false),
         ] {
-            database.set(status, None, None);
-            assert_eq!(database.is_known_lost(), known_lost);
+            database.set(status, None, Some("timeout"));
+            assert_eq!(database.known_loss(), known_lost.then_some("timeout"));
         }
     }
 

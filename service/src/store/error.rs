@@ -43,7 +43,7 @@ impl Error {
     /// A short, stable word for what went wrong, for the health report.
     pub fn class(&self) -> &'static str {
         match self {
-            Self::Timeout | Self::SlowStatement | Self::Unavailable(sqlx::Error::PoolTimedOut) => "timeout",
+            Self::Timeout | Self::SlowStatement | Self::Unavailable(sqlx::Error::PoolTimedOut) => TIMEOUT,
             Self::Unavailable(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 "connection_refused"
             }
@@ -88,6 +88,9 @@ impl Error {
         matches!(error.code().as_deref(), Some("40001" | "40P01"))
     }
 }
+
+/// How a server is lost that does not answer.
+pub(super) const TIMEOUT: &str = "timeout";
 
 const DISK_FULL: &str = "disk_full";
 

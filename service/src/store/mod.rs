@@ -59,8 +59,8 @@ impl PoolState {
     }
 }
 
-/// Says whether the database is known to be lost, by who looks at it all the time.
-pub type IsLost = Box<dyn Fn() -> bool + Send + Sync>;
+/// Says whether the database is known to be lost, and how in one word, by who looks at it all the time.
+pub type KnownLoss = Box<dyn Fn() -> Option<&'static str> + Send + Sync>;
 
 /// What the service needs of a database.
 #[async_trait]
@@ -98,8 +98,8 @@ pub trait Store: AccountStore + SecretStore + UsageStore {
     fn take_over_url(&self, url: &SecretString) -> Result<bool, Error>;
 
     /// Asks this before each call about accounts, secrets and usage: nobody waits for a server that is known to be lost.
-    /// One in the process is never.
-    fn heed(&self, _: IsLost) {}
+    /// One that is too slow for who looks is not, as long as it answers others. A database in the process never is.
+    fn heed(&self, _: KnownLoss) {}
 
     /// Lets go of all connections.
     async fn close(&self);

@@ -19,8 +19,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::{
-    Error, IsLost, Page, PoolState, Schema, Store,
+    Error, KnownLoss, Page, PoolState, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row, select_page},
+    error::TIMEOUT,
     records::owner,
     sql::{Database, Lease, Transaction, call},
 };
@@ -51,7 +52,9 @@ pub struct Postgres {
     /// Bounds each call as a whole: a server that hangs holds a connection that was acquired long ago.
     call_timeout: Duration,
     trust: Trust,
-    is_lost: OnceLock<IsLost>,
+    known_loss: OnceLock<KnownLoss>,
+    /// When a call went well.
+    answered_at: Mutex<Option<Instant>>,
     /// When it had no room for a write.
     full_at: Mutex<Option<Instant>>,
 }
@@ -69,7 +72,8 @@ impl Postgres {
             statement_timeout,
             call_timeout,
             trust,
-            is_lost: OnceLock::new(),
+            known_loss: OnceLock::new(),
+            answered_at: Mutex::default(),
             full_at: Mutex::default(),
         })
     }
@@ -78,12 +82,19 @@ impl Postgres {
         self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Nobody waits for a server that is known to be lost.
+    /// Nobody waits for a server that is known to be lost. Whoever looks at it has less patience than a call: one that
+    /// answers them too late may be a slow one.
     fn is_at_hand(&self) -> Result<(), Error> {
-        match self.is_lost.get() {
-            Some(is_lost) if is_lost() => Err(Error::Lost),
-            _ => Ok(()),
+        match self.known_loss.get().and_then(|known_loss| known_loss()) {
+            None => Ok(()),
+            Some(TIMEOUT) if self.has_answered_lately() => Ok(()),
+            Some(_) => Err(Error::Lost),
         }
+    }
+
+    fn has_answered_lately(&self) -> bool {
+        let answered_at = *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner);
+        answered_at.is_some_and(|at| at.elapsed() < self.call_timeout)
     }
 
     /// A connection, by as many tries as there is time for. That ends before the call does, so that a pool whose
@@ -142,6 +153,10 @@ impl Database for Postgres {
 
     fn call_timeout(&self) -> Option<Duration> {
         Some(self.call_timeout)
+    }
+
+    fn note_success(&self) {
+        *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn note_failure(&self, error: &Error) {
@@ -274,8 +289,8 @@ impl Store for Postgres {
         Ok(true)
     }
 
-    fn heed(&self, is_lost: IsLost) {
-        let _ = self.is_lost.set(is_lost);
+    fn heed(&self, known_loss: KnownLoss) {
+        let _ = self.known_loss.set(known_loss);
     }
 
     async fn close(&self) {

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_process_that_was_started_this_moment_is_known_by_its_mark() {
-        for _ in 0..200 {
+        for _ in 0..50 {
             let mut child = std::process::Command::new("sleep")
                 .arg("60")
                 .env("ULTRA_TESTENV_MARK", "of this test")

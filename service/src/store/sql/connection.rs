@@ -17,6 +17,9 @@ pub(in crate::store) trait Database: Send + Sync {
     /// Bounds each call as a whole; none where the database bounds itself.
     fn call_timeout(&self) -> Option<Duration>;
 
+    /// A call went well.
+    fn note_success(&self) {}
+
     /// A call failed.
     fn note_failure(&self, _: &Error) {}
 }

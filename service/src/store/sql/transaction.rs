@@ -22,8 +22,9 @@ pub(in crate::store) async fn call<T>(
             .unwrap_or(Err(Error::Timeout)),
         None => work.await,
     };
-    if let Err(error) = &result {
-        database.note_failure(error);
+    match &result {
+        Ok(_) => database.note_success(),
+        Err(error) => database.note_failure(error),
     }
     result
 }
