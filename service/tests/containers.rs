@@ -40,6 +40,8 @@ mod outages;
 mod program;
 #[path = "promise/mod.rs"]
 mod promise;
+#[path = "containers/providers/mod.rs"]
+mod providers;
 #[path = "containers/secrets.rs"]
 mod secrets;
 #[path = "containers/shutdown.rs"]
