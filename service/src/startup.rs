@@ -1,5 +1,6 @@
 //! The whole wiring, from a configuration to a running service. The binary and the tests use the same.
 
+mod background;
 mod components;
 mod connection_url;
 mod identity;
@@ -13,7 +14,7 @@ use tokio::{
     net::TcpListener,
     time::{Instant, sleep, timeout, timeout_at},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     analyses::Analyses,
@@ -29,11 +30,16 @@ use crate::{
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
 };
+use background::Background;
 use identity::Identity;
 use stored::Stored;
 
 /// How long the last connections may take to close, once no request is under way.
 const LAST_CONNECTIONS: Duration = Duration::from_secs(1);
+
+/// How long the last records may take to get into the store, where the drain has taken all of its time. The operator
+/// gives a pod five seconds beyond the drain.
+const LAST_RECORDS: Duration = Duration::from_secs(2);
 
 /// How long to wait before the next look at a schema that does not fit, or cannot be seen.
 const SCHEMA_INTERVAL: Duration = Duration::from_secs(1);
@@ -47,7 +53,7 @@ pub struct Application {
     in_flight: InFlight,
     store: Arc<dyn Store>,
     ledger: Ledger,
-    background: TaskTracker,
+    background: Background,
     stop: CancellationToken,
     max_connections: usize,
     drain_timeout: Duration,
@@ -93,10 +99,12 @@ impl Application {
         // Some TLS clients take the process's default; it is an error only where somebody has chosen before.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let stop = CancellationToken::new();
-        let background = TaskTracker::new();
+        let background = Background::default();
 
         let store = keep_store(&config, &background, &stop).await?;
         let database = Arc::new(Dependency::new("database", store.kind()));
+        let looked_at = database.clone();
+        store.heed(Box::new(move || looked_at.known_loss()));
         background.spawn(health::watch(
             database.clone(),
             StoreProbe(store.clone()),
@@ -234,10 +242,11 @@ impl Application {
         let stop_accepting = CancellationToken::new();
         let server = Server::new(self.max_connections);
         let mut serving = tokio::spawn(server.serve(self.listener, self.router, stop_accepting.clone()));
-        tokio::select! {
+        let broken = tokio::select! {
             ended = &mut serving => return ended.map_err(io::Error::other),
-            () = shutdown => {}
-        }
+            () = shutdown => false,
+            () = self.background.is_broken() => true,
+        };
 
         self.health.start_draining();
         let now = Instant::now();
@@ -252,21 +261,26 @@ impl Application {
             );
             serving.abort();
         }
-        self.ledger.close(deadline).await;
+        // What was cut has a record too, and a spool may go with its pod.
+        self.ledger
+            .close(deadline.max(Instant::now() + LAST_RECORDS))
+            .await;
 
         self.stop.cancel();
-        self.background.close();
         let _ = timeout(LAST_CONNECTIONS, self.background.wait()).await;
         let _ = timeout(LAST_CONNECTIONS, self.store.close()).await;
         tracing::info!("stopped");
-        Ok(())
+        match broken {
+            true => Err(io::Error::other("a task in the background panicked")),
+            false => Ok(()),
+        }
     }
 }
 
 /// The store, which takes a new URL over from its file until `stop`.
 async fn keep_store(
     config: &Config,
-    background: &TaskTracker,
+    background: &Background,
     stop: &CancellationToken,
 ) -> Result<Arc<dyn Store>, Error> {
     let store = store::open(&config.database).await?;
@@ -286,7 +300,7 @@ async fn keep_store(
 /// The connection to Redis where there is one, which is made anew and takes a new URL over from its file until `stop`.
 fn keep_redis(
     config: &Config,
-    background: &TaskTracker,
+    background: &Background,
     stop: &CancellationToken,
 ) -> Result<Option<Connection>, Error> {
     let Some(url) = &config.cache.redis_url else {
@@ -312,7 +326,7 @@ fn keep_ledger(
     config: &Config,
     prices: Prices,
     store: &Arc<dyn Store>,
-    background: &TaskTracker,
+    background: &Background,
     stop: &CancellationToken,
 ) -> Result<Ledger, Error> {
     let ledger = Ledger::open(&config.data_dir, &config.ledger, prices)?;
@@ -368,7 +382,7 @@ impl Probe for StoreProbe {
         self.0.ping().await.map_err(|error| Fault {
             class: error.class(),
             detail: error.to_string(),
-            answers: false,
+            answers: error.is_partial(),
         })
     }
 }

@@ -21,7 +21,8 @@ type Lane = Arc<tokio::sync::Mutex<bool>>;
 pub(super) struct Place {
     lanes: Lanes,
     key: Key,
-    lane: Lane,
+    /// There until this is dropped.
+    lane: Option<Lane>,
     leads: Option<OwnedMutexGuard<bool>>,
     waited: bool,
 }
@@ -34,7 +35,7 @@ impl Lanes {
         let mut place = Place {
             lanes: self.clone(),
             key: key.clone(),
-            lane: lane.clone(),
+            lane: Some(lane.clone()),
             leads: None,
             waited: false,
         };
@@ -85,8 +86,13 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.leads = None;
         let mut lanes = self.lanes.lock();
-        // The table's own and this one: nobody waits, and nobody can begin to while the table is locked.
-        if Arc::strong_count(&self.lane) == 2 {
+        // Given up while the table is locked: of two that end at the same time one has to be the last.
+        self.lane = None;
+        // Only the table's own is left: nobody waits, and nobody can begin to meanwhile.
+        if lanes
+            .get(&self.key)
+            .is_some_and(|lane| Arc::strong_count(lane) == 1)
+        {
             lanes.remove(&self.key);
         }
     }
@@ -129,6 +135,30 @@ mod tests {
         assert_eq!(leaders.load(Ordering::SeqCst), 1);
         assert_eq!(started.elapsed(), WORK);
         assert_eq!(lanes.count(), 0);
+    }
+
+    #[test]
+    fn those_who_end_at_the_same_time_leave_nothing_behind() {
+        let lanes = Lanes::default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let place = || runtime.block_on(lanes.enter(&key("one"), Duration::ZERO));
+        let meeting = std::sync::Barrier::new(2);
+        for _ in 0..20_000 {
+            let places = [place(), place()];
+            std::thread::scope(|scope| {
+                for place in places {
+                    let meeting = &meeting;
+                    scope.spawn(move || {
+                        meeting.wait();
+                        drop(place);
+                    });
+                }
+            });
+            assert_eq!(lanes.count(), 0);
+        }
     }
 
     #[tokio::test(start_paused = true)]

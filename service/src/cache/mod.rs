@@ -74,6 +74,17 @@ pub struct RemoteSize {
     pub used_memory_bytes: u64,
 }
 
+/// What came of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// The value is to be worked out here.
+    Here,
+    /// Somebody else is working it out.
+    Elsewhere,
+    /// It is there.
+    Known(Vec<u8>),
+}
+
 /// A cache that can be out of reach, and that all replicas share.
 #[async_trait]
 pub trait RemoteCache: Send + Sync {
@@ -83,8 +94,8 @@ pub trait RemoteCache: Send + Sync {
     /// Remembers the value for a while.
     async fn set(&self, key: &Key, value: &[u8], ttl: Duration) -> Result<(), Error>;
 
-    /// Says that this owner is working the value out. False: somebody else is.
-    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<bool, Error>;
+    /// Says that this owner is working the value out, unless it is there or somebody else is.
+    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<Claimed, Error>;
 
     /// Says it for longer.
     async fn prolong(&self, key: &Key, owner: &str, ttl: Duration) -> Result<(), Error>;

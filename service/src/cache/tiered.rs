@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::{
-    Cleared, Error, Key, Memory, MemoryStats, RemoteCache, RemoteStats, Stats, Tier,
+    Claimed, Cleared, Error, Key, Memory, MemoryStats, RemoteCache, RemoteStats, Stats, Tier,
     lanes::{Lanes, Place},
     stats::{Counters, count, read},
 };
@@ -78,25 +78,23 @@ impl Tiered {
         }
     }
 
-    /// Looks for an answer. Where an equal request is working it out, here or on another replica, waits for that, but
-    /// not longer than this.
+    /// Gives the leave to work out an answer that [`find`](Self::find) has not found. Where an equal request is working
+    /// it out, here or on another replica, waits for that, but not longer than this.
     pub async fn look_up(&self, key: &Key, patience: Duration) -> Lookup {
-        if let Some(hit) = self.find(key).await {
-            return Lookup::Hit(hit);
-        }
         let deadline = Instant::now() + patience;
         let place = self.lanes.enter(key, patience).await;
-        if place.has_waited()
+        // It may have come since; to look costs nothing in the process, and is part of the claim elsewhere.
+        if (place.has_waited() || self.remote.is_none())
             && let Some(hit) = self.get(key).await
         {
-            return self.joined(hit);
+            return self.hit(hit, place.has_waited());
         }
         let mut claim = None;
         if let Some(remote) = self.remote.as_ref().filter(|_| place.leads()) {
             claim = match self.claim(remote, key, deadline).await {
-                Claimed::Elsewhere(hit) => return self.joined(hit),
-                Claimed::Here(claim) => Some(claim),
-                Claimed::Nowhere => None,
+                Leave::Needless { hit, waited } => return self.hit(hit, waited || place.has_waited()),
+                Leave::Claimed(claim) => Some(claim),
+                Leave::Unclaimed => None,
             };
         }
         count(&self.counters.misses);
@@ -190,8 +188,10 @@ impl Tiered {
         stats
     }
 
-    fn joined(&self, hit: Hit) -> Lookup {
-        count(&self.counters.joined);
+    fn hit(&self, hit: Hit, waited: bool) -> Lookup {
+        if waited {
+            count(&self.counters.joined);
+        }
         self.counters.hit(hit.tier);
         Lookup::Hit(hit)
     }
@@ -214,34 +214,35 @@ impl Tiered {
     }
 
     /// Claims the key among the replicas, or waits for the one that has.
-    async fn claim(&self, remote: &Arc<dyn RemoteCache>, key: &Key, deadline: Instant) -> Claimed {
+    async fn claim(&self, remote: &Arc<dyn RemoteCache>, key: &Key, deadline: Instant) -> Leave {
         let owner = Uuid::new_v4().to_string();
+        let mut waited = false;
         loop {
             match remote.claim(key, &owner, CLAIM).await {
-                Ok(true) => return Claimed::Here(Claim::keep(remote.clone(), key.clone(), owner)),
-                Ok(false) if Instant::now() + LOOK < deadline => {}
+                Ok(Claimed::Here) => return Leave::Claimed(Claim::keep(remote.clone(), key.clone(), owner)),
+                Ok(Claimed::Known(value)) => {
+                    let tier = Tier::Redis;
+                    let hit = Hit { value, tier };
+                    return Leave::Needless { hit, waited };
+                }
+                Ok(Claimed::Elsewhere) if Instant::now() + LOOK < deadline => {}
                 // Lost, or out of patience: answers are more important than that there is one only.
-                Ok(false) | Err(_) => return Claimed::Nowhere,
+                Ok(Claimed::Elsewhere) | Err(_) => return Leave::Unclaimed,
             }
             sleep(LOOK).await;
-            match remote.get(key).await {
-                Ok(Some(value)) => {
-                    return Claimed::Elsewhere(Hit {
-                        value,
-                        tier: Tier::Redis,
-                    });
-                }
-                Ok(None) => {}
-                Err(_) => return Claimed::Nowhere,
-            }
+            waited = true;
         }
     }
 }
 
-enum Claimed {
-    Here(Claim),
-    Elsewhere(Hit),
-    Nowhere,
+/// Whether the caller may work an answer out.
+enum Leave {
+    /// It may, and the other replicas know.
+    Claimed(Claim),
+    /// It may, and nobody knows.
+    Unclaimed,
+    /// There is one.
+    Needless { hit: Hit, waited: bool },
 }
 
 impl Claim {

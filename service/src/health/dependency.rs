@@ -17,7 +17,12 @@ struct State {
     since: OffsetDateTime,
     latency_ms: Option<f64>,
     error: Option<&'static str>,
+    /// How many looks in a row have found it lost.
+    lost_looks: u32,
 }
+
+/// So many looks in a row are no accident: one alone can be a busy moment of this machine.
+const NO_ACCIDENT: u32 = 2;
 
 impl Dependency {
     /// A dependency of which nothing is known yet.
@@ -27,6 +32,7 @@ impl Dependency {
             since: OffsetDateTime::now_utc(),
             latency_ms: None,
             error: None,
+            lost_looks: 0,
         };
         Self {
             name,
@@ -38,6 +44,12 @@ impl Dependency {
     /// Whether the last look found it lost. Not knowing is not being down.
     pub fn is_down(&self) -> bool {
         self.status() == DependencyStatus::Down
+    }
+
+    /// How it is lost, in one word, where the last looks, more than one, found it so.
+    pub fn known_loss(&self) -> Option<&'static str> {
+        let state = self.state();
+        state.error.filter(|_| state.lost_looks >= NO_ACCIDENT)
     }
 
     pub(super) fn status(&self) -> DependencyStatus {
@@ -53,6 +65,10 @@ impl Dependency {
         if state.status != status {
             state.since = OffsetDateTime::now_utc();
         }
+        state.lost_looks = match status {
+            DependencyStatus::Down => state.lost_looks.saturating_add(1),
+            _ => 0,
+        };
         state.status = status;
         state.latency_ms = latency_ms;
         state.error = error;
@@ -70,6 +86,7 @@ impl Component for Dependency {
             since,
             latency_ms,
             error,
+            ..
         } = self.state();
         ComponentReport {
             kind: self.kind,

@@ -187,6 +187,27 @@ mod tests {
         assert_eq!((report.status, report.output), (Status::Pass, None));
     }
 
+    #[test]
+    fn a_loss_is_known_once_it_was_seen_twice_in_a_row_and_until_it_is_over() {
+        use DependencyStatus::{Degraded, Down, Up};
+        let database = Dependency::new("database", "postgres");
+        assert_eq!(database.known_loss(), None, "nobody has looked");
+        for (status, known_lost) in [
+            (Down, false),
+            (Up, false),
+            (Down, false),
+            (Down, true),
+            (Down, true),
+            (Degraded, false),
+            (Down, false),
+            (Down, true),
+            (Up, false),
+        ] {
+            database.set(status, None, Some("timeout"));
+            assert_eq!(database.known_loss(), known_lost.then_some("timeout"));
+        }
+    }
+
     #[tokio::test]
     async fn what_is_inside_of_a_component_is_in_the_detailed_report_alone() {
         struct Vault;

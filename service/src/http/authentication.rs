@@ -81,7 +81,11 @@ async fn admit(
 
 /// Who makes the request. An address with too many that fail is not looked up any more, but for who is known anyway:
 /// a neighbour's guesses shut nobody out.
-async fn authenticate(api: &Api, headers: &HeaderMap, network: ClientNetwork) -> Result<Principal, Problem> {
+pub(super) async fn authenticate(
+    api: &Api,
+    headers: &HeaderMap,
+    network: ClientNetwork,
+) -> Result<Principal, Problem> {
     let now = OffsetDateTime::now_utc();
     if let Err(barred) = api.limits.refuse_barred(network)
         && !api.authenticator.knows(headers, now).await

@@ -7,10 +7,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use time::OffsetDateTime;
 use utoipa::IntoParams;
 
-use super::{Api, Problem, problem::ProblemBody};
+use super::{
+    Api, Problem, authentication::authenticate, client_address::ClientAddress, problem::ProblemBody,
+};
 use crate::{
     auth::Access,
     health::{Report, Status},
@@ -53,18 +54,20 @@ impl Detail {
         (status = 200, description = "Requests are served, perhaps with something lost.", body = Report, content_type = "application/health+json"),
         (status = 401, description = "Details need a credential.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Details need an admin's.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "There were too many credentials that are not valid.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Requests should go elsewhere.", body = Report, content_type = "application/health+json"),
     ),
 )]
 pub(super) async fn summary(
     State(api): State<Api>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     query: Result<Query<Detail>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(detail) = query?;
     let report = if detail.is_asked_for()? {
-        let now = OffsetDateTime::now_utc();
-        let principal = api.authenticator.authenticate(&headers, now).await?;
+        // Guesses count here as they do at every gate.
+        let principal = authenticate(&api, &headers, address.into()).await?;
         principal.require(Access::Admin)?;
         api.health.detailed_report()
     } else {

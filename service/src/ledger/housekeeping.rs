@@ -20,16 +20,15 @@ pub async fn keep_house(store: Arc<dyn UsageStore>, retention: Duration) {
     let mut told = false;
     loop {
         let today = OffsetDateTime::now_utc().date();
-        let oldest = today - retention;
         let kept = async {
             store.prepare_usage(today, today + AHEAD).await?;
-            store.forget_usage(oldest).await
+            store.forget_usage(retention).await
         };
         match kept.await {
             Ok(forgotten) => {
                 told = false;
                 if forgotten > 0 {
-                    tracing::info!(forgotten, %oldest, "usage records from before this day are removed");
+                    tracing::info!(forgotten, ?retention, "usage records older than this are removed");
                 }
                 sleep(INTERVAL).await;
             }

@@ -76,6 +76,8 @@ pub struct Status {
     pub limit: u64,
     /// Whether there is no room for the record of another request.
     pub full: bool,
+    /// Whether the spool's disk did not take the last record.
+    pub failing: bool,
     /// Whether the store took the last batch.
     pub storing: bool,
     /// Requests that were refused, because there was no room for their record.
@@ -159,6 +161,7 @@ impl Ledger {
             bytes: depth.bytes,
             limit: depth.limit,
             full: depth.is_full,
+            failing: depth.is_failing,
             storing: self.0.storing.load(Ordering::Relaxed),
             refused: self.0.refused.load(Ordering::Relaxed),
         }

@@ -58,6 +58,8 @@ struct State {
     waiting: u64,
     /// Whether the folder has files that it may not have after a loss of power.
     folder_is_dirty: bool,
+    /// Whether the disk did not take the last beginning.
+    is_failing: bool,
     is_closed: bool,
     buffer: Vec<u8>,
     /// No other process has the spool as long as this is there.
@@ -74,6 +76,7 @@ pub(super) struct Depth {
     pub(super) bytes: u64,
     pub(super) limit: u64,
     pub(super) is_full: bool,
+    pub(super) is_failing: bool,
 }
 
 /// Some records, and where the reader is after them.
@@ -160,7 +163,9 @@ impl Spool {
                 "usage records of an earlier process are taken over"
             );
         }
-        self.drop_drained(&mut state);
+        if let Err(error) = self.drop_drained(&mut state) {
+            tracing::error!(%error, "a drained segment cannot be taken out of use yet");
+        }
         Ok(())
     }
 
@@ -178,9 +183,11 @@ impl Spool {
             if state.used.len() + state.spares.len() >= self.most {
                 return Err(Full);
             }
-            state.make_spare(&self.folder).map_err(full)?;
+            let made = state.make_spare(&self.folder);
+            state.note(made)?;
         }
-        state.append(&self.folder, |to| begin.write(to)).map_err(full)?;
+        let written = state.append(&self.folder, |to| begin.write(to));
+        state.note(written)?;
         open.lies_in(state.last_number());
         state.open.insert(begin.id, Arc::clone(open));
         state.reserved += needed;
@@ -239,8 +246,9 @@ impl Spool {
         }))
     }
 
-    /// Moves on behind a batch that the store has. Says whether there is more room now.
-    pub(super) fn advance(&self, batch: &Batch) -> bool {
+    /// Moves on behind a batch that the store has. Says whether there is more room now. Where a segment cannot be taken
+    /// out of use yet, nothing behind it can be read.
+    pub(super) fn advance(&self, batch: &Batch) -> io::Result<bool> {
         let mut state = self.state();
         // Whoever has given the spool away must not touch it any more.
         if state.lock.is_none()
@@ -249,7 +257,7 @@ impl Spool {
                 .front()
                 .is_none_or(|first| first.number != batch.segment)
         {
-            return false;
+            return Ok(false);
         }
         state.read = batch.read;
         state.waiting = state.waiting.saturating_sub(batch.records.len() as u64);
@@ -257,16 +265,13 @@ impl Spool {
     }
 
     /// Takes segments out of use that hold nothing new. What is still under way in them moves on first.
-    fn drop_drained(&self, state: &mut State) -> bool {
+    fn drop_drained(&self, state: &mut State) -> io::Result<bool> {
         let mut dropped = false;
         while state.used.len() > 1 && state.used.front().is_some_and(|first| state.read >= first.end) {
-            if let Err(error) = self.drop_first(state) {
-                tracing::error!(%error, "a drained segment cannot be taken out of use yet");
-                break;
-            }
+            self.drop_first(state)?;
             dropped = true;
         }
-        dropped
+        Ok(dropped)
     }
 
     fn drop_first(&self, state: &mut State) -> io::Result<()> {
@@ -330,6 +335,7 @@ impl Spool {
             limit: self.most as u64 * SEGMENT_SIZE,
             is_full: state.used.len() + state.spares.len() >= self.most
                 && state.room() < state.reserved + ROOM_FOR_ONE,
+            is_failing: state.is_failing,
         }
     }
 
@@ -376,6 +382,19 @@ impl State {
     fn room(&self) -> u64 {
         let last = self.used.back();
         last.into_iter().chain(&self.spares).map(Segment::room).sum()
+    }
+
+    /// What became of a beginning on the disk. Only changes are logged: the log may lie on the same disk.
+    fn note(&mut self, result: io::Result<()>) -> Result<(), Full> {
+        let was_failing = std::mem::replace(&mut self.is_failing, result.is_err());
+        match &result {
+            Err(error) if !was_failing => {
+                tracing::error!(%error, "the disk does not take usage records; requests that need one are refused");
+            }
+            Ok(()) if was_failing => tracing::info!("the disk takes usage records again"),
+            _ => {}
+        }
+        result.map_err(|_| Full)
     }
 
     fn make_spare(&mut self, folder: &Path) -> io::Result<()> {
@@ -429,12 +448,6 @@ impl State {
 /// The space that is kept for a request that has begun.
 fn reserve_of(begin: &Begin) -> u64 {
     (frame::length(begin.length()) + frame::length(begin.length_of_end())) as u64
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it goes into map_err")]
-fn full(error: io::Error) -> Full {
-    tracing::error!(%error, "the spool has no room for another usage record");
-    Full
 }
 
 /// Finds out where a segment ends, what began in it and did not end, and how many records it has.

@@ -72,7 +72,7 @@ impl UsageStore for Fake {
         Err(store::Error::Timeout)
     }
 
-    async fn forget_usage(&self, _: Date) -> Result<u64, store::Error> {
+    async fn forget_usage(&self, _: Duration) -> Result<u64, store::Error> {
         Err(store::Error::Timeout)
     }
 }

@@ -28,12 +28,17 @@ impl Ledger {
     pub async fn write(self, store: Arc<dyn UsageStore>, stop: CancellationToken) {
         let carry = async {
             let mut buffer = Vec::new();
+            let mut failing = false;
             loop {
                 if let Err(error) = self.carry(&*store, &mut buffer).await {
-                    tracing::error!(%error, "the spool cannot be read");
+                    if !failing {
+                        failing = true;
+                        tracing::error!(%error, "the spool's disk fails; usage records wait in it");
+                    }
                     sleep(LONGEST_WAIT).await;
                     continue;
                 }
+                failing = false;
                 self.0.stored.notify_waiters();
                 self.0.recorded.notified().await;
                 sleep(GATHER).await;
@@ -48,7 +53,7 @@ impl Ledger {
             && let Some(batch) = self.0.spool.read(BATCH, buffer)?
         {
             self.put(store, &batch).await;
-            if self.0.spool.advance(&batch) {
+            if self.0.spool.advance(&batch)? {
                 self.0.room.notify_waiters();
             }
         }

@@ -85,8 +85,10 @@ impl Component for Ledger {
 
     fn report(&self) -> ComponentReport {
         let status = self.0.status();
-        let (status, error) = if status.full {
-            // Requests that use something are refused until there is room.
+        // Requests that use something are refused until there is room.
+        let (status, error) = if status.failing {
+            (DependencyStatus::Down, Some("spool_unwritable"))
+        } else if status.full {
             (DependencyStatus::Down, Some("spool_full"))
         } else if status.storing {
             (DependencyStatus::Up, None)

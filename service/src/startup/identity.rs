@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
-use super::Error;
+use super::{Background, Error};
 use crate::{
     auth::{Accounts, ApiKeys, Authenticator, KeyRing, LiveKeyRing, Revocations, Rules, TokenRules, Tokens},
     config::{Config, FirstAdmin, Profile},
@@ -33,7 +33,7 @@ impl Identity {
     pub(super) fn build(
         config: &Config,
         store: &Arc<dyn Store>,
-        background: &TaskTracker,
+        background: &Background,
         stop: &CancellationToken,
     ) -> Result<Self, Error> {
         let ring = key_ring(config)?;
@@ -95,7 +95,7 @@ fn token_rules(config: &Config) -> TokenRules {
 fn provider_keys(
     config: &Config,
     store: &Arc<dyn Store>,
-    background: &TaskTracker,
+    background: &Background,
     stop: &CancellationToken,
 ) -> Result<Option<Arc<ProviderKeys>>, Error> {
     let Some(text) = &config.secrets.master_key else {

@@ -5,8 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use http::HeaderMap;
 use secrecy::SecretString;
 use tokio::time::sleep;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
+use super::Background;
 use crate::{
     config::{self, Config, KeySource, Mode, ProviderKind},
     llm::{
@@ -26,7 +27,7 @@ const STORED_KEY_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) fn build(
     config: &Config,
     stored_keys: Option<&Arc<ProviderKeys>>,
-    background: &TaskTracker,
+    background: &Background,
     stop: &CancellationToken,
 ) -> Result<Vec<Arc<dyn Provider>>, InvalidClient> {
     match config.mode {
@@ -87,7 +88,7 @@ fn keep_key(
     provider: &config::Provider,
     key: Arc<ApiKey>,
     stored_keys: Option<&Arc<ProviderKeys>>,
-    background: &TaskTracker,
+    background: &Background,
     stop: &CancellationToken,
 ) {
     let name = provider.name.clone();

@@ -11,6 +11,12 @@ pub enum Error {
     /// It did not answer in time.
     #[error("the database did not answer in time")]
     Timeout,
+    /// It can be read, and has no room for what is to be written.
+    #[error("the database's disk is full")]
+    DiskFull,
+    /// It was not asked.
+    #[error("the database is known to be lost")]
+    Lost,
     /// It gave a statement up that took too long.
     #[error("the database gave a statement up that took too long")]
     SlowStatement,
@@ -37,13 +43,14 @@ impl Error {
     /// A short, stable word for what went wrong, for the health report.
     pub fn class(&self) -> &'static str {
         match self {
-            Self::Timeout | Self::SlowStatement | Self::Unavailable(sqlx::Error::PoolTimedOut) => "timeout",
+            Self::Timeout | Self::SlowStatement | Self::Unavailable(sqlx::Error::PoolTimedOut) => TIMEOUT,
             Self::Unavailable(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 "connection_refused"
             }
             Self::Unavailable(sqlx::Error::Tls(_)) => "tls",
             Self::Unavailable(sqlx::Error::Database(error)) => class_of(&**error),
-            Self::Unavailable(_) => "unreachable",
+            Self::DiskFull => DISK_FULL,
+            Self::Unavailable(_) | Self::Lost => "unreachable",
             Self::Refused(_) => "refused",
             Self::Migration(_) => "migration",
             Self::OtherDatabase => "other_database",
@@ -53,7 +60,15 @@ impl Error {
 
     /// Whether the same call may succeed later, with nothing changed here.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout | Self::SlowStatement)
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Timeout | Self::DiskFull | Self::Lost | Self::SlowStatement
+        )
+    }
+
+    /// Whether it does a part of its work all the same.
+    pub fn is_partial(&self) -> bool {
+        matches!(self, Self::DiskFull)
     }
 
     /// Whether other connections may be broken too.
@@ -74,22 +89,28 @@ impl Error {
     }
 }
 
+/// How a server is lost that does not answer.
+pub(super) const TIMEOUT: &str = "timeout";
+
+const DISK_FULL: &str = "disk_full";
+
 /// What keeps a database from working.
 fn class_of(error: &(dyn DatabaseError + 'static)) -> &'static str {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
         return match sqlite_primary(&code) {
             Some(5 | 6) => "busy",
-            Some(13) => "disk_full",
+            Some(13) => DISK_FULL,
             _ => "unreachable",
         };
     }
     match &*code {
         code if code.starts_with("28") => "authentication",
         code if code.starts_with("3D") => "no_database",
-        "53100" => "disk_full",
+        "53100" => DISK_FULL,
         "53200" => "out_of_memory",
         "53300" => "out_of_connections",
+        READ_ONLY => "read_only",
         _ => "unreachable",
     }
 }
@@ -99,15 +120,21 @@ fn sqlite_primary(code: &str) -> Option<u32> {
     code.parse().ok().map(|code: u32| code & 0xff)
 }
 
+/// Only reads are taken: the server is another's standby, since or until a failover.
+const READ_ONLY: &str = "25006";
+
 /// Whether the database cannot work, as it will again by itself. Class 08 is a connection's failure, 53 a lack of
-/// resources, 57P a server that stops or starts; SQLite is busy, locked, unable to read or write, full, or without its
+/// resources, 57P a server that stops or starts, 58 a failure of the machine that it runs on; SQLite is busy, locked, unable to read or write, full, or without its
 /// file.
 fn is_down(error: &(dyn DatabaseError + 'static)) -> bool {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
         return matches!(sqlite_primary(&code), Some(5 | 6 | 10 | 13 | 14));
     }
-    ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+    code == READ_ONLY
+        || ["08", "53", "57P", "58"]
+            .iter()
+            .any(|class| code.starts_with(class))
 }
 
 /// Whether it does not let us in: a wrong password or user (class 28), or no such database. Nothing that a request
@@ -139,7 +166,10 @@ impl From<sqlx::Error> for Error {
             E::Database(error) => is_down(&**error) || refuses_us(&**error),
             _ => false,
         };
-        if outage {
+        let full = matches!(&error, E::Database(error) if class_of(&**error) == DISK_FULL);
+        if outage && full {
+            Self::DiskFull
+        } else if outage {
             Self::Unavailable(error)
         } else {
             Self::Refused(error)

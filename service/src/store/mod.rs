@@ -59,6 +59,9 @@ impl PoolState {
     }
 }
 
+/// Says whether the database is known to be lost, and how in one word, by who looks at it all the time.
+pub type KnownLoss = Box<dyn Fn() -> Option<&'static str> + Send + Sync>;
+
 /// What the service needs of a database.
 #[async_trait]
 pub trait Store: AccountStore + SecretStore + UsageStore {
@@ -93,6 +96,10 @@ pub trait Store: AccountStore + SecretStore + UsageStore {
     /// Uses this URL for each connection that is made from now on: those that there are end by themselves. Only who logs
     /// in and how may be another than before. Says whether the URL is another.
     fn take_over_url(&self, url: &SecretString) -> Result<bool, Error>;
+
+    /// Asks this before each call about accounts, secrets and usage: nobody waits for a server that is known to be lost.
+    /// One that is too slow for who looks is not, as long as it answers others. A database in the process never is.
+    fn heed(&self, _: KnownLoss) {}
 
     /// Lets go of all connections.
     async fn close(&self);

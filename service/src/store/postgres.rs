@@ -3,7 +3,7 @@ mod pool;
 use std::{
     path::{Path, PathBuf},
     str::FromStr as _,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -19,8 +19,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::{
-    Error, Page, PoolState, Schema, Store,
+    Error, KnownLoss, Page, PoolState, Schema, Store,
     analysis_row::{self, AnalysisRow, bind_row, select_page},
+    error::TIMEOUT,
     records::owner,
     sql::{Database, Lease, Transaction, call},
 };
@@ -36,8 +37,11 @@ static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 /// The part of a call's time in which it may wait for a connection.
 const WAITING: f64 = 0.95;
 
-/// When it is asked why the pool has no connection yet.
-const ASK_WHY: Duration = Duration::from_millis(200);
+/// When a pool that is well has found a connection.
+const SHOULD_HAVE_ONE: Duration = Duration::from_millis(200);
+
+/// How long a write that found no room counts: longer than the ledger waits before it tries again.
+const FULL_FOR: Duration = Duration::from_secs(1);
 
 /// A PostgreSQL server.
 pub struct Postgres {
@@ -48,6 +52,11 @@ pub struct Postgres {
     /// Bounds each call as a whole: a server that hangs holds a connection that was acquired long ago.
     call_timeout: Duration,
     trust: Trust,
+    known_loss: OnceLock<KnownLoss>,
+    /// When a call went well.
+    answered_at: Mutex<Option<Instant>>,
+    /// When it had no room for a write.
+    full_at: Mutex<Option<Instant>>,
 }
 
 impl Postgres {
@@ -63,7 +72,29 @@ impl Postgres {
             statement_timeout,
             call_timeout,
             trust,
+            known_loss: OnceLock::new(),
+            answered_at: Mutex::default(),
+            full_at: Mutex::default(),
         })
+    }
+
+    fn full_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody waits for a server that is known to be lost. Whoever looks at it has less patience than a call: one that
+    /// answers them too late may be a slow one.
+    fn is_at_hand(&self) -> Result<(), Error> {
+        match self.known_loss.get().and_then(|known_loss| known_loss()) {
+            None => Ok(()),
+            Some(TIMEOUT) if self.has_answered_lately() => Ok(()),
+            Some(_) => Err(Error::Lost),
+        }
+    }
+
+    fn has_answered_lately(&self) -> bool {
+        let answered_at = *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner);
+        answered_at.is_some_and(|at| at.elapsed() < self.call_timeout)
     }
 
     /// A connection, by as many tries as there is time for. That ends before the call does, so that a pool whose
@@ -91,39 +122,47 @@ impl Postgres {
         self.acquire(|| self.pool.acquire()).await
     }
 
-    /// Why the server lets nobody in, once the pool should have had a connection. The pool itself tries again where it
-    /// was refused, and says in the end that it took too long.
-    async fn refusal(&self) -> sqlx::Error {
-        sleep(ASK_WHY).await;
-        let connecting = async { PgConnection::connect_with(&self.unhurried()?).await };
-        match connecting.await {
-            Err(error) => error,
-            Ok(connection) => {
-                // It is well: all of the pool's connections are in use.
-                let _ = connection.close().await;
-                std::future::pending().await
-            }
+    /// A connection beside the pool, which should have had one by then, where all of its own are in use: the server is
+    /// well. Where the pool has none, the reason. It tries again by itself where it was refused, and says in the end that
+    /// it took too long.
+    async fn connection_beside(&self) -> Result<PgConnection, sqlx::Error> {
+        sleep(SHOULD_HAVE_ONE).await;
+        let connection = PgConnection::connect_with(&self.unhurried()?).await?;
+        let PoolState { size, idle, max } = self.pool();
+        if size >= max && idle == 0 {
+            return Ok(connection);
         }
+        let _ = connection.close().await;
+        // Its own comes in a moment, and everybody waits for that.
+        std::future::pending().await
     }
 }
 
 #[async_trait]
 impl Database for Postgres {
-    async fn lease(&self) -> Result<Lease, sqlx::Error> {
-        self.connection().await.map(Lease::Postgres)
+    async fn lease(&self) -> Result<Lease, Error> {
+        self.is_at_hand()?;
+        Ok(Lease::Postgres(self.connection().await?))
     }
 
-    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-        self.acquire(|| self.pool.begin())
-            .await
-            .map(Transaction::Postgres)
+    async fn begin(&self) -> Result<Transaction, Error> {
+        self.is_at_hand()?;
+        let begun = self.acquire(|| self.pool.begin()).await?;
+        Ok(Transaction::Postgres(begun))
     }
 
     fn call_timeout(&self) -> Option<Duration> {
         Some(self.call_timeout)
     }
 
+    fn note_success(&self) {
+        *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     fn note_failure(&self, error: &Error) {
+        if matches!(error, Error::DiskFull) {
+            *self.full_at() = Some(Instant::now());
+        }
         if error.may_be_of_the_connection() {
             self.trust.note_failure();
         }
@@ -166,17 +205,23 @@ impl Store for Postgres {
 
     async fn ping(&self) -> Result<(), Error> {
         call(self, async {
-            let mut connection = tokio::select! {
-                connection = self.connection() => connection?,
-                error = self.refusal() => return Err(error.into()),
-            };
-            match sqlx::query(A_TABLE).execute(&mut *connection).await {
-                // The schema is still on its way.
-                Err(error) if is_undefined_table(&error) => Ok(()),
-                result => Ok(result.map(drop)?),
+            tokio::select! {
+                connection = self.connection() => touch(&mut *connection?).await,
+                connection = self.connection_beside() => {
+                    let mut connection = connection?;
+                    touch(&mut connection).await?;
+                    // It is one too many, and says so itself where this fails.
+                    let _ = connection.close().await;
+                    Ok(())
+                }
             }
         })
-        .await
+        .await?;
+        // To look would be a write, for which there may be room where others find none. The ledger tries all the time.
+        match *self.full_at() {
+            Some(at) if at.elapsed() < FULL_FOR => Err(Error::DiskFull),
+            _ => Ok(()),
+        }
     }
 
     async fn save_analysis(&self, analysis: &Analysis, account: Account) -> Result<(), Error> {
@@ -244,6 +289,10 @@ impl Store for Postgres {
         Ok(true)
     }
 
+    fn heed(&self, known_loss: KnownLoss) {
+        let _ = self.known_loss.set(known_loss);
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }
@@ -269,7 +318,14 @@ fn place(options: &PgConnectOptions) -> (Option<&Path>, &str, u16, &str) {
 
 /// Touches what every panel writes to, and reads none of it. A server whose tables are locked, as by a migration that
 /// takes long, answers to what needs no table, and everybody would wait for it in vain.
-const A_TABLE: &str = "select 1 from analyses limit 0";
+async fn touch(connection: &mut PgConnection) -> Result<(), Error> {
+    const A_TABLE: &str = "select 1 from analyses limit 0";
+    match sqlx::query(A_TABLE).execute(connection).await {
+        // The schema is still on its way.
+        Err(error) if is_undefined_table(&error) => Ok(()),
+        result => Ok(result.map(drop)?),
+    }
+}
 
 fn is_undefined_table(error: &sqlx::Error) -> bool {
     const UNDEFINED_TABLE: &str = "42P01";

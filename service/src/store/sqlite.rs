@@ -91,16 +91,14 @@ fn keep_private(path: &Path) -> io::Result<()> {
 
 #[async_trait]
 impl Database for Sqlite {
-    async fn lease(&self) -> Result<Lease, sqlx::Error> {
-        self.pool.acquire().await.map(Lease::Sqlite)
+    async fn lease(&self) -> Result<Lease, Error> {
+        Ok(Lease::Sqlite(self.pool.acquire().await?))
     }
 
-    async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+    async fn begin(&self) -> Result<Transaction, Error> {
         // A transaction that first reads and then waits to write would find that another had written in between.
-        self.pool
-            .begin_with("begin immediate")
-            .await
-            .map(Transaction::Sqlite)
+        let begun = self.pool.begin_with("begin immediate").await?;
+        Ok(Transaction::Sqlite(begun))
     }
 
     fn call_timeout(&self) -> Option<Duration> {

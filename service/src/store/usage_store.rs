@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use time::Date;
 
@@ -25,6 +27,7 @@ pub trait UsageStore: Send + Sync {
     /// Makes room for the months from one day's to another's, so that no record has to wait for it.
     async fn prepare_usage(&self, from: Date, to: Date) -> Result<(), Error>;
 
-    /// Removes what was used before a day: in Postgres the months that ended before it. Says how many rows or months.
-    async fn forget_usage(&self, before: Date) -> Result<u64, Error>;
+    /// Removes what was used longer ago than this by the database's clock: in Postgres the months that ended by then. Says
+    /// how many rows or months.
+    async fn forget_usage(&self, kept: Duration) -> Result<u64, Error>;
 }

@@ -6,6 +6,9 @@ use std::{
 use eventsource_stream::Eventsource as _;
 use futures::{StreamExt as _, future::join_all};
 use serde_json::json;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use ultra_service::{config::Config, store};
 
 use crate::{
     harness::{QUESTION, Service, until},
@@ -57,6 +60,32 @@ async fn a_stream_that_does_not_end_is_cut_when_the_time_to_drain_is_over() {
     service.shut_down();
     service.running.await.unwrap().unwrap();
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+/// Its spool may go with its pod.
+#[tokio::test]
+async fn what_was_cut_when_the_time_to_drain_was_over_is_in_the_store() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().display().to_string();
+    let vars = [
+        ("ULTRA_HTTP_DRAIN_TIMEOUT", "300ms"),
+        ("ULTRA_DATA_DIR", data.as_str()),
+    ];
+    let mut service = Service::start(&vars, None).await;
+    let body =
+        json!({"model": "mock/stalled", "stream": true, "messages": [{"role": "user", "content": QUESTION}]});
+    let response = service.post("/v1/chat/completions", &body).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    service.shut_down();
+    service.running.await.unwrap().unwrap();
+    let config = Config::from_env([("ULTRA_DATA_DIR".to_owned(), data)]).unwrap();
+    let store = store::open(&config.database).await.unwrap();
+    let today = OffsetDateTime::now_utc().date();
+    let used = store
+        .usage_by_day(None, today.previous_day().unwrap(), today)
+        .await
+        .unwrap();
+    assert_eq!(used.iter().map(|day| day.requests).sum::<u64>(), 1, "{used:?}");
 }
 
 #[tokio::test]

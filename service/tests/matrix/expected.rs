@@ -55,7 +55,7 @@ const TABLE: [Line; 10] = [
     (Locked,      [Goes, Goes, Waits,  Goes, Goes, Waits],  down("timeout"),            lost("timeout")),
     (WrongPassword, [Goes, Goes, Waits, Goes, Goes, Waits], down("authentication"),     lost("authentication")),
     // Everything can be read, and what fits into the pages that there are is still written.
-    (OutOfDisk,   [Goes, Goes, Either, Goes, Goes, Goes],   Some(("ledger", "degraded", "not_stored")),
+    (OutOfDisk,   [Goes, Goes, Either, Goes, Goes, Goes],   Some(("database", "degraded", "disk_full")),
                                                             Some(("cache", "degraded", "disk_full"))),
     (OutOfConnections, [Goes, Goes, Waits, Goes, Goes, Waits], down("out_of_connections"),
     // It says why, and hangs up: who is still talking by then does not hear it.
@@ -93,6 +93,10 @@ pub(super) fn cell_in_between(lost: Lost, trouble: Trouble, kind: Kind) -> Cell 
 /// What the health report is to say while it lasts.
 pub(super) fn words(lost: Lost, trouble: Trouble) -> impl Iterator<Item = Word> {
     let (.., postgres, redis) = *line(trouble);
-    let postgres = postgres.filter(|_| lost.has_postgres());
-    postgres.into_iter().chain(redis.filter(|_| lost.has_redis()))
+    let ledger = (trouble == OutOfDisk).then_some(("ledger", "degraded", "not_stored"));
+    let postgres = postgres
+        .into_iter()
+        .chain(ledger)
+        .filter(move |_| lost.has_postgres());
+    postgres.chain(redis.filter(move |_| lost.has_redis()))
 }

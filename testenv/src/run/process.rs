@@ -1,6 +1,9 @@
 //! Processes, told apart from later ones that were given the same number.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use nix::{
     sys::signal::{Signal, kill, killpg},
@@ -9,6 +12,9 @@ use nix::{
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+
+/// How long the kernel may take to start a process on a busy machine.
+const LAID_DOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// One process: its number, when it started, and its process group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,8 +98,40 @@ pub(super) fn marked(variable: &str, value: &str) -> Vec<Process> {
 }
 
 fn carries(pid: u32, mark: &[u8]) -> bool {
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == mark))
+    environment(pid)
+        .split(|byte| *byte == 0)
+        .any(|entry| entry == mark)
+}
+
+/// The environment that a process was started with. Whoever starts one goes on a moment before the kernel has laid that
+/// down, and until then it looks as if there were none.
+fn environment(pid: u32) -> Vec<u8> {
+    let deadline = Instant::now() + LAID_DOWN_WITHIN;
+    loop {
+        // In this order: what is laid down between the two is read the next time.
+        let starts = is_being_started(pid) && Instant::now() < deadline;
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if !environment.is_empty() || !starts {
+            return environment;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether a process has memory already, and no place in it for its environment yet.
+fn is_being_started(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| has_no_environment_yet(&stat))
+}
+
+fn has_no_environment_yet(stat: &str) -> bool {
+    let fields = || stat.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
+    let is_zero = |index| {
+        fields()
+            .and_then(|mut fields| fields.nth(index))
+            .map(|field| field == "0")
+    };
+    // The sizes of the memory, which threads of the kernel do not have, and where the environment begins.
+    is_zero(20) == Some(false) && is_zero(47) == Some(true)
 }
 
 #[cfg(test)]
@@ -111,6 +149,30 @@ mod tests {
                 started: 987_654
             })
         );
+    }
+
+    #[test]
+    fn a_process_that_was_started_this_moment_is_known_by_its_mark() {
+        for _ in 0..50 {
+            let mut child = std::process::Command::new("sleep")
+                .arg("60")
+                .env("ULTRA_TESTENV_MARK", "of this test")
+                .spawn()
+                .unwrap();
+            let is_known = carries(child.id(), b"ULTRA_TESTENV_MARK=of this test");
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(is_known);
+        }
+    }
+
+    #[test]
+    fn what_never_has_an_environment_is_not_waited_for() {
+        let kernel_thread = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 4 0 0 18446744073709551615 \
+                             0 0 0 0 0 0 0 2147483647 0 0 0 0 0 1 0 0 0 0 0 0 0 0 0 0 0 0 0";
+        assert!(!has_no_environment_yet(kernel_thread));
+        let own = fs::read_to_string("/proc/self/stat").unwrap();
+        assert!(!has_no_environment_yet(&own));
     }
 
     #[test]

@@ -9,10 +9,14 @@ use redis::cmd;
 
 pub use connection::{Breaker, BreakerState, Connection};
 
-use super::{Error, Key, RemoteCache, RemoteSize};
+use super::{Claimed, Error, Key, RemoteCache, RemoteSize};
 
 /// How many keys one step of a removal looks at.
 const STEP: usize = 1_000;
+
+/// One round trip tells what is there, and claims what is not.
+const CLAIM: &str = "local value = redis.call('get', KEYS[1]) if value then return {0, value} end \
+     if redis.call('set', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, false} end return {0, false}";
 
 /// A claim belongs to whoever made it: only they prolong it, and only they end it.
 const PROLONG: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0";
@@ -45,15 +49,16 @@ impl RemoteCache for Redis {
         self.connection.call(&set).await
     }
 
-    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<bool, Error> {
-        let mut set = cmd("SET");
-        set.arg(key.claim())
-            .arg(owner)
-            .arg("NX")
-            .arg("PX")
-            .arg(millis(ttl));
-        let taken: Option<String> = self.connection.call(&set).await?;
-        Ok(taken.is_some())
+    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<Claimed, Error> {
+        let mut eval = cmd("EVAL");
+        eval.arg(CLAIM).arg(2).arg(key.as_str()).arg(key.claim());
+        eval.arg(owner).arg(millis(ttl));
+        let (taken, value): (bool, Option<Vec<u8>>) = self.connection.call(&eval).await?;
+        Ok(match value {
+            Some(value) => Claimed::Known(value),
+            None if taken => Claimed::Here,
+            None => Claimed::Elsewhere,
+        })
     }
 
     async fn prolong(&self, key: &Key, owner: &str, ttl: Duration) -> Result<(), Error> {

@@ -24,11 +24,13 @@ const WORK: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Flaky {
     lost: AtomicBool,
+    calls: AtomicUsize,
     kept: Mutex<HashMap<String, (Vec<u8>, Instant)>>,
 }
 
 impl Flaky {
     fn call(&self) -> Result<(), Error> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         match self.lost.load(Ordering::SeqCst) {
             true => Err(Error::Lost { class: "timeout" }),
             false => Ok(()),
@@ -64,13 +66,16 @@ impl RemoteCache for Flaky {
         Ok(())
     }
 
-    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<bool, Error> {
+    async fn claim(&self, key: &Key, owner: &str, ttl: Duration) -> Result<Claimed, Error> {
         self.call()?;
-        let free = self.read(&key.claim()).is_none();
-        if free {
-            self.write(&key.claim(), owner.as_bytes(), ttl);
+        if let Some(value) = self.read(key.as_str()) {
+            return Ok(Claimed::Known(value));
         }
-        Ok(free)
+        if self.read(&key.claim()).is_some() {
+            return Ok(Claimed::Elsewhere);
+        }
+        self.write(&key.claim(), owner.as_bytes(), ttl);
+        Ok(Claimed::Here)
     }
 
     async fn prolong(&self, key: &Key, owner: &str, ttl: Duration) -> Result<(), Error> {
@@ -131,6 +136,10 @@ fn hit(lookup: Lookup) -> Option<(Vec<u8>, Tier)> {
     }
 }
 
+async fn find(cache: &Tiered) -> Option<(Vec<u8>, Tier)> {
+    cache.find(&key()).await.map(|hit| (hit.value, hit.tier))
+}
+
 #[tokio::test]
 async fn a_lost_remote_cache_is_stood_in_for_until_it_is_back_and_then_forgotten() {
     let remote = Arc::new(Flaky::default());
@@ -141,16 +150,10 @@ async fn a_lost_remote_cache_is_stood_in_for_until_it_is_back_and_then_forgotten
     remote.lost.store(true, Ordering::SeqCst);
     assert_eq!(cache.get(&key()).await, None);
     cache.set(&key(), b"local", TTL).await;
-    assert_eq!(
-        hit(cache.look_up(&key(), PATIENCE).await),
-        Some((b"local".to_vec(), Tier::Memory))
-    );
+    assert_eq!(find(&cache).await, Some((b"local".to_vec(), Tier::Memory)));
 
     remote.lost.store(false, Ordering::SeqCst);
-    assert_eq!(
-        hit(cache.look_up(&key(), PATIENCE).await),
-        Some((b"shared".to_vec(), Tier::Redis))
-    );
+    assert_eq!(find(&cache).await, Some((b"shared".to_vec(), Tier::Redis)));
     let other = Key::analysis(Account::Anonymous, &"another").unwrap();
     cache.set(&other, b"shared again", TTL).await;
     remote.lost.store(true, Ordering::SeqCst);
@@ -196,6 +199,9 @@ async fn without_a_remote_cache_the_process_remembers_and_forgets() {
 
 /// Asks as a request does: takes what is there, or works for a while.
 async fn ask(cache: &Tiered, worked: &AtomicUsize) -> Vec<u8> {
+    if let Some(hit) = cache.find(&key()).await {
+        return hit.value;
+    }
     match cache.look_up(&key(), PATIENCE).await {
         Lookup::Hit(hit) => hit.value,
         Lookup::Miss(flight) => {
@@ -229,6 +235,30 @@ async fn of_equal_requests_on_all_replicas_one_works_and_the_others_take_its_ans
         joined += replica.stats().joined;
     }
     assert_eq!(joined, 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_miss_costs_one_look_and_one_claim_and_what_came_in_between_is_taken() {
+    let remote = Arc::new(Flaky::default());
+    let (one, other) = (replica(&remote), replica(&remote));
+    assert_eq!(find(&one).await, None);
+    assert_eq!(find(&other).await, None);
+    remote.calls.store(0, Ordering::SeqCst);
+    let Lookup::Miss(flight) = one.look_up(&key(), PATIENCE).await else {
+        panic!("nobody has asked before");
+    };
+    assert_eq!(remote.calls.load(Ordering::SeqCst), 1);
+    flight.land(b"answer", TTL).await;
+    let answer = Some((b"answer".to_vec(), Tier::Redis));
+    assert_eq!(hit(other.look_up(&key(), PATIENCE).await), answer);
+    let stats = other.stats();
+    assert_eq!((stats.redis.unwrap().hits, stats.joined, stats.misses), (1, 0, 0));
+
+    let alone = Tiered::new(None, Memory::new(1_000_000));
+    assert_eq!(find(&alone).await, None);
+    alone.set(&key(), b"answer", TTL).await;
+    let answer = Some((b"answer".to_vec(), Tier::Memory));
+    assert_eq!(hit(alone.look_up(&key(), PATIENCE).await), answer);
 }
 
 #[tokio::test(start_paused = true)]

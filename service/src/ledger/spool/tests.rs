@@ -52,7 +52,7 @@ fn batch(spool: &Spool, most: usize) -> Option<Batch> {
 fn drain(spool: &Spool) -> Vec<UsageRecord> {
     let mut records = Vec::new();
     while let Some(batch) = batch(spool, 100) {
-        spool.advance(&batch);
+        spool.advance(&batch).unwrap();
         records.extend(batch.records);
     }
     assert_eq!(spool.depth().waiting, 0);
@@ -75,7 +75,7 @@ fn records_come_out_once_and_in_their_order_and_files_are_used_anew() {
         let written: Vec<_> = (0..1_000).map(|_| one(&spool)).collect();
         let mut read = Vec::new();
         while let Some(batch) = spool.read(300, &mut buffer).unwrap() {
-            spool.advance(&batch);
+            spool.advance(&batch).unwrap();
             read.extend(batch.records);
         }
         assert_eq!(read, written);
@@ -91,7 +91,7 @@ fn what_the_store_has_not_seen_is_there_after_a_crash_and_what_was_under_way_is_
     let first = one(&spool);
     let batch = batch(&spool, 1).unwrap();
     assert_eq!(batch.records, [first]);
-    spool.advance(&batch);
+    spool.advance(&batch).unwrap();
     let second = one(&spool);
     let lost = begun(&spool).unwrap();
     let third = one(&spool);
@@ -177,6 +177,52 @@ fn what_is_under_way_for_long_keeps_no_file_from_being_used_anew() {
 }
 
 #[test]
+fn a_disk_that_takes_no_more_is_told_until_it_takes_a_record_again() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(&folder);
+    let (path, away) = (folder.path().join("spool"), folder.path().join("away"));
+    // What makes a new file fail is not what this is about.
+    fs::rename(&path, &away).unwrap();
+    let mut answered = 0;
+    while let Ok(open) = begun(&spool) {
+        end(&spool, &open);
+        answered += 1;
+    }
+    let depth = spool.depth();
+    assert!(depth.is_failing && !depth.is_full && depth.bytes < LIMIT);
+    fs::rename(&away, &path).unwrap();
+    one(&spool);
+    assert!(!spool.depth().is_failing);
+    assert_eq!(drain(&spool).len(), answered + 1);
+}
+
+#[test]
+fn what_is_under_way_and_cannot_be_moved_holds_the_reader_up_and_nothing_is_lost() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(&folder);
+    let open_still = begun(&spool).unwrap();
+    let mut written = Vec::new();
+    while spool.state().used.len() < 2 {
+        written.push(one(&spool));
+    }
+    let path = spool.state().used[1].path.clone();
+    let unwritable = Arc::new(File::open(&path).unwrap());
+    let file = std::mem::replace(&mut spool.state().used[1].file, unwritable);
+    let first = batch(&spool, usize::MAX).unwrap();
+    spool.advance(&first).unwrap_err();
+    // Whoever goes on all the same comes by nothing that is behind.
+    let again = batch(&spool, usize::MAX).unwrap();
+    assert_eq!(again.records, []);
+    spool.advance(&again).unwrap_err();
+
+    spool.state().used[1].file = file;
+    assert!(spool.advance(&again).unwrap());
+    written.push(end(&spool, &open_still));
+    let found = [first.records, drain(&spool)].concat();
+    assert_eq!(found, written);
+}
+
+#[test]
 fn one_process_has_the_spool_and_gives_it_away_with_what_is_under_way_cancelled() {
     let folder = TempDir::new().unwrap();
     let spool = open(&folder);
@@ -205,7 +251,7 @@ fn one_process_has_the_spool_and_gives_it_away_with_what_is_under_way_cancelled(
     spool.release();
 
     let next = Spool::open(&path, LIMIT).unwrap();
-    assert!(!spool.advance(&unread));
+    assert!(!spool.advance(&unread).unwrap());
     let found = drain(&next);
     assert_eq!(found, [open_still.record(&Prices::default(), Outcome::Cancelled)]);
     assert_eq!(
@@ -303,7 +349,7 @@ proptest! {
                 Step::End(_) => {}
                 Step::Store(most) => {
                     if let Some(batch) = batch(now, usize::from(most)) {
-                        now.advance(&batch);
+                        now.advance(&batch).unwrap();
                         store(batch.records);
                     }
                 }

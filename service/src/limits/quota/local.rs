@@ -96,8 +96,11 @@ impl Local {
 
     /// Adds what was spent, where nobody else could be told.
     pub(super) fn add_own(&self, subject: Subject, day: Date, spent: Amount) {
-        if spent != Amount::default() {
-            account(&mut self.lock(), subject, day).own += spent;
+        let mut accounts = self.lock();
+        // What belongs to a day that is over takes nothing away from the one that is.
+        let is_over = accounts.get(&subject).is_some_and(|account| account.day > day);
+        if spent != Amount::default() && !is_over {
+            account(&mut accounts, subject, day).own += spent;
         }
     }
 

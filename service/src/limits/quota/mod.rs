@@ -6,8 +6,9 @@ mod local;
 mod reservation;
 
 use std::{
+    collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use redis::Script;
 use time::{Date, OffsetDateTime};
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 pub use amount::Amount;
 pub use reservation::Reservation;
@@ -44,6 +46,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How long the store is left alone that did not say it.
 const REST: Duration = Duration::from_secs(5);
+
+/// The most that is said again to a Redis that did not answer; more than a replica has requests under way.
+const MOST_UNANSWERED: usize = 100_000;
 
 /// How often a replica that counted alone looks whether it can tell the others.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -73,14 +78,34 @@ pub(super) struct Quotas {
     prices: Prices,
     replicas: Arc<Replicas>,
     store_rests_until: Mutex<Option<Instant>>,
+    /// What was said to a Redis that did not answer.
+    unanswered: Mutex<VecDeque<Settlement>>,
     handing_over: AtomicBool,
     this: Weak<Self>,
+}
+
+/// How a request that had something set aside in Redis has ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settlement {
+    subject: Subject,
+    day: Date,
+    id: Uuid,
+    /// When it was set aside.
+    since: Instant,
+    spent: Amount,
 }
 
 struct Shared {
     redis: Redis,
     reserve: Script,
     settle: Script,
+}
+
+/// Whether Redis was told before, and may have heard it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Once,
+    Again,
 }
 
 /// The answer of the script: as `Balance`, and what became of the request.
@@ -105,6 +130,7 @@ impl Quotas {
             prices,
             replicas,
             store_rests_until: Mutex::default(),
+            unanswered: Mutex::default(),
             handing_over: AtomicBool::new(false),
             this: this.clone(),
         })
@@ -129,20 +155,21 @@ impl Quotas {
         let (day, amount) = (today(), amount.countable());
         if let Some(shared) = &self.redis {
             // Held from before the call, so that one that is given up halfway gives back what it took.
-            let mut held = SetAside::new(self, subject, day, amount, Place::Redis(uuid::Uuid::new_v4()));
+            let mut held = SetAside::new(self, subject, day, amount, Place::in_redis());
             match self.reserve_remotely(shared, &held, quota).await {
                 Ok((true, balance)) => return (Some(held), balance),
                 Ok((false, balance)) => {
                     held.disarm();
                     return (None, balance);
                 }
-                Err(Lost) => held.disarm(),
+                Err(Lost) => {
+                    held.disarm();
+                    self.abandon(&held);
+                }
             }
             self.hand_over_once_redis_is_back();
-        } else if !self.local.knows(subject, day)
-            && let Some(spent) = self.ask_store(subject, day).await
-        {
-            self.local.learn(subject, day, spent);
+        } else {
+            self.learn_once(subject, day).await;
         }
         let alone = self.redis.is_some();
         let replicas = if alone { self.replicas.count() } else { 1 };
@@ -161,10 +188,22 @@ impl Quotas {
         {
             return balance;
         }
+        if self.redis.is_none() {
+            self.learn_once(subject, day).await;
+        }
         let nothing = Amount::default();
         let (_, spent, held) = self.local.reserve(subject, day, nothing, Quota::default(), 1);
         let alone = self.redis.is_some();
         Balance { spent, held, alone }
+    }
+
+    /// A process without a Redis asks the store what was spent before it started.
+    async fn learn_once(&self, subject: Subject, day: Date) {
+        if !self.local.knows(subject, day)
+            && let Some(spent) = self.ask_store(subject, day).await
+        {
+            self.local.learn(subject, day, spent);
+        }
     }
 
     async fn reserve_remotely(
@@ -173,7 +212,7 @@ impl Quotas {
         held: &SetAside,
         quota: Quota,
     ) -> Result<(bool, Balance), Lost> {
-        let Place::Redis(id) = held.place else {
+        let Place::Redis(id, _) = held.place else {
             return Err(Lost);
         };
         let id = id.to_string();
@@ -225,38 +264,61 @@ impl Quotas {
         ))
     }
 
-    /// Spends what a request has really taken, and gives back the rest of what it had set aside.
-    async fn settle(&self, subject: Subject, day: Date, held: Amount, place: Place, spent: Amount) {
-        match (place, &self.redis) {
-            (Place::Redis(id), Some(shared)) => {
-                if self.run_settle(shared, subject, day, id, spent).await == Err(Lost) {
-                    self.local.add_own(subject, day, spent);
-                    self.hand_over_once_redis_is_back();
-                }
-            }
-            _ => self.settle_here(subject, day, held, spent),
+    /// A Redis that hangs may set it aside all the same, when it goes on.
+    fn abandon(&self, held: &SetAside) {
+        if let Place::Redis(id, since) = held.place {
+            self.say_later(Settlement {
+                subject: held.subject,
+                day: held.day,
+                id,
+                since,
+                spent: Amount::default(),
+            });
         }
+    }
+
+    /// Spends what a request has really taken, and gives back the rest of what it had set aside.
+    async fn settle(&self, settlement: Settlement) {
+        let Some(shared) = &self.redis else { return };
+        if self.run_settle(shared, settlement, Said::Once).await == Err(Lost) {
+            self.say_later(settlement);
+            self.hand_over_once_redis_is_back();
+        }
+    }
+
+    fn say_later(&self, settlement: Settlement) {
+        let mut unanswered = self.unanswered();
+        if unanswered.len() >= MOST_UNANSWERED {
+            unanswered.pop_front();
+        }
+        unanswered.push_back(settlement);
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, VecDeque<Settlement>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn settle_here(&self, subject: Subject, day: Date, held: Amount, spent: Amount) {
         self.local.settle(subject, day, held, spent);
     }
 
-    async fn run_settle(
-        &self,
-        shared: &Shared,
-        subject: Subject,
-        day: Date,
-        id: uuid::Uuid,
-        spent: Amount,
-    ) -> Result<(), Lost> {
+    /// Says whether Redis knows the day. Where it does not, the store is asked before the next request.
+    async fn run_settle(&self, shared: &Shared, settlement: Settlement, said: Said) -> Result<bool, Lost> {
+        let Settlement {
+            subject,
+            day,
+            id,
+            since,
+            spent,
+        } = settlement;
         let mut script = shared.settle.prepare_invoke();
         let [account, expiry] = keys(subject, day);
         script.key(account).key(expiry).arg(id.to_string());
         script.arg(spent.tokens).arg(spent.money.millionths());
-        // Where Redis has forgotten the day, the store is asked before the next request.
-        let _: i64 = shared.redis.run(&script).await?;
-        Ok(())
+        // What is not set aside any more, and has not expired, was settled by a call whose answer got lost.
+        let only_if_held = said == Said::Again && since.elapsed() < HELD_FOR;
+        script.arg(u8::from(only_if_held));
+        shared.redis.run(&script).await
     }
 
     async fn ask_store(&self, subject: Subject, day: Date) -> Option<Amount> {
@@ -291,8 +353,9 @@ impl Quotas {
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
                 let Some(this) = this.upgrade() else { return };
-                if this.hand_over().await.is_ok() {
-                    this.handing_over.store(false, Ordering::Relaxed);
+                // What comes meanwhile is not overlooked: it begins another of these.
+                this.handing_over.store(false, Ordering::Relaxed);
+                if this.hand_over().await.is_ok() || this.handing_over.swap(true, Ordering::Relaxed) {
                     return;
                 }
             }
@@ -307,11 +370,26 @@ impl Quotas {
         }
         for (subject, day) in self.local.with_own() {
             let own = Own::take(self, subject, day);
-            self.run_settle(shared, subject, day, uuid::Uuid::new_v4(), own.amount)
-                .await?;
-            own.forget();
+            let settlement = Settlement {
+                subject,
+                day,
+                id: Uuid::new_v4(),
+                since: Instant::now(),
+                spent: own.amount,
+            };
+            // Where nobody knows the day, because the store is away too, this replica goes on with its own count.
+            if self.run_settle(shared, settlement, Said::Once).await? {
+                own.forget();
+            }
         }
-        Ok(())
+        loop {
+            let next = self.unanswered().pop_front();
+            let Some(settlement) = next else { return Ok(()) };
+            if self.run_settle(shared, settlement, Said::Again).await == Err(Lost) {
+                self.unanswered().push_front(settlement);
+                return Err(Lost);
+            }
+        }
     }
 }
 

@@ -1,16 +1,25 @@
 use std::sync::Arc;
 
 use time::Date;
+use tokio::{task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
-use super::{Quotas, amount::Amount};
+use super::{Quotas, Settlement, amount::Amount};
 use crate::{limits::subject::Subject, metering::Meter};
 
 /// Where something is set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    Redis(Uuid),
+    /// Under this name, since then.
+    Redis(Uuid, Instant),
     Here,
+}
+
+impl Place {
+    /// In Redis, under a name of its own.
+    pub(super) fn in_redis() -> Self {
+        Self::Redis(Uuid::new_v4(), Instant::now())
+    }
 }
 
 /// What is set aside for a request. Dropped, it spends what the request has taken by then, and gives back the rest.
@@ -50,19 +59,16 @@ impl SetAside {
 
     async fn settle(mut self) {
         let spent = self.quotas.amount(&self.meter);
-        let settled = self
-            .quotas
-            .settle(self.subject, self.day, self.amount, self.place, spent);
-        settled.await;
         self.disarm();
-    }
-}
-
-impl Drop for SetAside {
-    fn drop(&mut self) {
-        if !self.armed {
-            return;
+        // It goes on to its end also where nobody waits for it any more: given up halfway, it would have to be said
+        // again, and might count twice.
+        if let Some(settling) = self.settling(spent) {
+            let _ = settling.await;
         }
+    }
+
+    /// Spends this, and gives back the rest; in the background, where others have to be told.
+    fn settling(&self, spent: Amount) -> Option<JoinHandle<()>> {
         let Self {
             subject,
             day,
@@ -70,13 +76,29 @@ impl Drop for SetAside {
             place,
             ..
         } = *self;
-        // What calls under way have taken is an estimate, which is never more than what was set aside.
-        let so_far = self.quotas.amount(&self.meter).at_most(amount);
-        if place == Place::Here {
-            self.quotas.settle_here(subject, day, amount, so_far);
-        } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let quotas = Arc::clone(&self.quotas);
-            runtime.spawn(async move { quotas.settle(subject, day, amount, place, so_far).await });
+        let Place::Redis(id, since) = place else {
+            self.quotas.settle_here(subject, day, amount, spent);
+            return None;
+        };
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        let settlement = Settlement {
+            subject,
+            day,
+            id,
+            since,
+            spent,
+        };
+        let quotas = Arc::clone(&self.quotas);
+        Some(runtime.spawn(async move { quotas.settle(settlement).await }))
+    }
+}
+
+impl Drop for SetAside {
+    fn drop(&mut self) {
+        if self.armed {
+            // What calls under way have taken is an estimate, which is never more than what was set aside.
+            let so_far = self.quotas.amount(&self.meter).at_most(self.amount);
+            drop(self.settling(so_far));
         }
     }
 }

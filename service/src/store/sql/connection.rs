@@ -9,13 +9,16 @@ use crate::store::Error;
 #[async_trait]
 pub(in crate::store) trait Database: Send + Sync {
     /// A connection of the pool, for statements that need no transaction.
-    async fn lease(&self) -> Result<Lease, sqlx::Error>;
+    async fn lease(&self) -> Result<Lease, Error>;
 
     /// Begins a transaction. One that is dropped is rolled back.
-    async fn begin(&self) -> Result<Transaction, sqlx::Error>;
+    async fn begin(&self) -> Result<Transaction, Error>;
 
     /// Bounds each call as a whole; none where the database bounds itself.
     fn call_timeout(&self) -> Option<Duration>;
+
+    /// A call went well.
+    fn note_success(&self) {}
 
     /// A call failed.
     fn note_failure(&self, _: &Error) {}

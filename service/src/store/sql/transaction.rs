@@ -22,8 +22,9 @@ pub(in crate::store) async fn call<T>(
             .unwrap_or(Err(Error::Timeout)),
         None => work.await,
     };
-    if let Err(error) = &result {
-        database.note_failure(error);
+    match &result {
+        Ok(_) => database.note_success(),
+        Err(error) => database.note_failure(error),
     }
     result
 }
@@ -64,12 +65,12 @@ mod tests {
 
     #[async_trait]
     impl Database for NoDatabase {
-        async fn lease(&self) -> Result<Lease, sqlx::Error> {
-            Err(sqlx::Error::PoolClosed)
+        async fn lease(&self) -> Result<Lease, Error> {
+            Err(Error::Lost)
         }
 
-        async fn begin(&self) -> Result<Transaction, sqlx::Error> {
-            Err(sqlx::Error::PoolClosed)
+        async fn begin(&self) -> Result<Transaction, Error> {
+            Err(Error::Lost)
         }
 
         fn call_timeout(&self) -> Option<Duration> {

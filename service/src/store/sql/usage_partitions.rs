@@ -1,7 +1,9 @@
 //! The ledger's months: a partition each in Postgres, and nothing at all in SQLite, where rows are deleted one by one.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, PgConnection};
-use time::{Date, Month};
+use time::{Date, Month, OffsetDateTime};
 
 use super::{
     Database,
@@ -75,13 +77,15 @@ async fn make_partition(connection: &mut PgConnection, month: Date) -> Result<()
         .map(drop)
 }
 
-/// Drops the partitions that ended before a day, or in SQLite deletes the rows from before it.
-pub(super) async fn forget(database: &impl Database, before: Date) -> Result<u64, Error> {
+/// Drops the partitions that ended so long ago, or in SQLite deletes the rows that are so old. Postgres has the day: one
+/// replica whose clock is wrong must not cost everybody's records.
+pub(super) async fn forget(database: &impl Database, kept: Duration) -> Result<u64, Error> {
     transaction(database, || async move {
         let mut transaction = database.begin().await?;
         let dropped = match transaction.connection() {
-            Connection::Postgres(connection) => drop_partitions(connection, before).await?,
+            Connection::Postgres(connection) => drop_partitions(connection, kept).await?,
             Connection::Sqlite(_) => {
+                let before = OffsetDateTime::now_utc().date() - kept;
                 execute!(transaction, "delete from usage where occurred_on < $1", before)?
             }
         };
@@ -91,8 +95,11 @@ pub(super) async fn forget(database: &impl Database, before: Date) -> Result<u64
     .await
 }
 
-async fn drop_partitions(connection: &mut PgConnection, before: Date) -> Result<u64, sqlx::Error> {
+async fn drop_partitions(connection: &mut PgConnection, kept: Duration) -> Result<u64, sqlx::Error> {
+    const TODAY: &str = "select (clock_timestamp() at time zone 'utc')::date";
     alone(connection).await?;
+    let today: Date = sqlx::query_scalar(TODAY).fetch_one(&mut *connection).await?;
+    let before = today - kept;
     let mut dropped = 0;
     for name in partitions(connection).await? {
         let end = month_of(&name).and_then(next_month);

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use time::Date;
 
@@ -26,7 +28,7 @@ impl<D: Database> UsageStore for D {
         usage_partitions::prepare(self, from, to).await
     }
 
-    async fn forget_usage(&self, before: Date) -> Result<u64, Error> {
-        usage_partitions::forget(self, before).await
+    async fn forget_usage(&self, kept: Duration) -> Result<u64, Error> {
+        usage_partitions::forget(self, kept).await
     }
 }

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -201,23 +201,27 @@ async fn nobody_learns_from_the_time_who_has_an_account_or_is_shut_out() {
         ("grace@example.com", "a wrong password"),
         ("grace@example.com", PASSWORD),
     ];
-    let mut times = tries.map(|_| Vec::new());
-    for _ in 0..ROUNDS {
-        for ((email, password), times) in tries.iter().zip(&mut times) {
+    // Without a hash the answer would come twenty times as fast. The fastest of many, taken in turns, comes down to what
+    // the work takes, whatever else the machine does: the busier that is, the more it takes.
+    let mut fastest = tries.map(|_| f64::MAX);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for round in 1.. {
+        for ((email, password), fastest) in tries.iter().zip(&mut fastest) {
             let start = Instant::now();
             assert_eq!(service.try_login(email, password).await.status(), 401);
-            times.push(start.elapsed());
+            *fastest = fastest.min(start.elapsed().as_secs_f64());
         }
+        let (least, most) = fastest.iter().fold((f64::MAX, 0.0_f64), |(least, most), time| {
+            (least.min(*time), most.max(*time))
+        });
+        if round >= ROUNDS && most / least < 1.4 {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{tries:?}: {fastest:?} after {round} rounds"
+        );
     }
-    // Without a hash the answer would come twenty times as fast. The fastest of many, taken in turns, is what noise
-    // touches least.
-    let fastest = times
-        .clone()
-        .map(|times| times.into_iter().min().unwrap().as_secs_f64());
-    let (least, most) = fastest.iter().fold((f64::MAX, 0.0_f64), |(least, most), time| {
-        (least.min(*time), most.max(*time))
-    });
-    assert!(most / least < 1.4, "{tries:?}: {times:?}");
 }
 
 #[tokio::test]

@@ -127,7 +127,10 @@ async fn every_route_that_needs_a_principal_is_limited() {
             assert_eq!(response.status() == 429, !public, "{method} {path}");
             assert_eq!(
                 operation["responses"]["429"].is_object(),
-                !public || path.ends_with("/login") || path.ends_with("/refresh"),
+                !public
+                    || ["/login", "/refresh", "/health"]
+                        .iter()
+                        .any(|end| path.ends_with(end)),
                 "{method} {path}"
             );
             if !public {
@@ -142,6 +145,17 @@ async fn every_route_that_needs_a_principal_is_limited() {
         }
     }
     assert!(limited > 15, "{limited}");
+}
+
+#[tokio::test]
+async fn guesses_at_the_details_of_the_health_report_count_as_others_do() {
+    let service = service_with(&[("ULTRA_LIMITS_REFUSED_PER_ADDRESS", "5")]).await;
+    for guess in 0..10 {
+        let asked = service.get("/health?detailed");
+        let refused = asked.bearer_auth(format!("uk_{guess:040}")).send().await.unwrap();
+        assert_eq!(refused.status(), if guess < 5 { 401 } else { 429 }, "{guess}");
+    }
+    assert_eq!(service.get("/health").send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use ultra_service::{
 };
 use ultra_testenv::Stack;
 
-use super::replicas::{Replicas, model, settle, tier, user};
+use super::replicas::{Replicas, model, settle, taken, tier, user};
 use crate::{
     auth::people::service_of,
     harness::{Service, answer_to, until},
@@ -220,9 +220,47 @@ async fn while_redis_is_lost_each_replica_spends_its_part_of_what_is_left_and_te
     stack.redis().unpause().await.unwrap();
     until("both have told what they spent", async || {
         let seen = (used(&replicas, 0, caller).await, used(&replicas, 1, caller).await);
-        // What was set aside for the request under way stays so until its time is over.
-        if seen == (950, 950) { Ok(()) } else { Err(seen) }
+        if seen == (850, 850) { Ok(()) } else { Err(seen) }
     })
     .await;
     assert_eq!(replicas.0[0].status(), Status::Shared);
+}
+
+#[tokio::test]
+async fn what_a_redis_that_hung_has_heard_counts_once() {
+    let stack = Stack::builder().redis().dedicated().start().await.unwrap();
+    let tier = Tier {
+        tokens_per_day: Some(1_000),
+        ..tier(100_000)
+    };
+    let replicas = Replicas::impatient(stack.redis().url(), 1, tier);
+    let caller = user();
+    let is_used = async |expected: u64| {
+        until("everything is told", async || {
+            match used(&replicas, 0, caller).await {
+                seen if seen == expected && replicas.0[0].status() == Status::Shared => Ok(()),
+                seen => Err(seen),
+            }
+        })
+        .await;
+    };
+    // It settles twice, where whoever waits for the first time goes away.
+    let mut given_up = reserve(&replicas, 0, caller, 600).await.ok().unwrap();
+    given_up.follow(&taken(tokens(50)));
+    stack.redis().pause().await.unwrap();
+    let moment = Duration::from_millis(20);
+    assert!(tokio::time::timeout(moment, given_up.settle()).await.is_err());
+    stack.redis().unpause().await.unwrap();
+    is_used(50).await;
+
+    // The answer to one that is set aside does not come in time, and neither does that to one that settles.
+    let allowance = replicas.admitted(0, caller).await;
+    let settles = reserve(&replicas, 0, caller, 300).await.ok().unwrap();
+    stack.redis().pause().await.unwrap();
+    let model = model();
+    let (set_aside, ()) = tokio::join!(allowance.call(&model, tokens(600)), settle(settles, tokens(30)));
+    assert_eq!(replicas.0[0].status(), Status::Share);
+    settle(set_aside.ok().unwrap(), tokens(20)).await;
+    stack.redis().unpause().await.unwrap();
+    is_used(100).await;
 }

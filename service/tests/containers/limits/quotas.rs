@@ -207,6 +207,31 @@ async fn a_store_that_is_away_at_the_start_refuses_nobody_and_is_asked_again() {
     .await;
 }
 
+#[tokio::test]
+async fn where_neither_redis_nor_the_store_knows_the_day_a_replica_goes_on_with_its_own_count() {
+    let stack = Stack::builder().redis().start().await.unwrap();
+    let store = std::sync::Arc::new(Store::default());
+    let replicas = Replicas::over(&store, Some(stack.redis().url()), 1, tokens_a_day(1_000));
+    let caller = user();
+    for _ in 0..4 {
+        settle(reserve(&replicas, 0, caller, 250).await.unwrap(), usage(250)).await;
+    }
+    // Long enough for it to tell Redis, which is there, what it has spent.
+    let told = std::time::Instant::now() + std::time::Duration::from_secs(1);
+    while std::time::Instant::now() < told {
+        assert!(reserve(&replicas, 0, caller, 1).await.is_err());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    store.set(400);
+    until("the store was asked again", async || {
+        match left(&replicas, caller).await {
+            600 => Ok(()),
+            left => Err(left),
+        }
+    })
+    .await;
+}
+
 async fn connect(stack: &Stack) -> redis::aio::MultiplexedConnection {
     let client = redis::Client::open(stack.redis().url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()

@@ -108,6 +108,26 @@ async fn a_look_at_a_lost_database_tells_why_it_is_lost() {
     }
 }
 
+#[tokio::test]
+async fn nobody_waits_for_a_database_that_is_known_to_be_lost_and_one_that_is_only_slow_is_not() {
+    for (loss, is_asked) in [
+        (None, true),
+        (Some("connection_refused"), false),
+        // It has just answered.
+        (Some("timeout"), true),
+    ] {
+        let fresh = Fresh::postgres().await;
+        let store = fresh.store().await;
+        store.heed(Box::new(move || loss));
+        let asked = store.user(UserId::generate()).await;
+        match asked {
+            Ok(user) => assert!(is_asked && user.is_none(), "{loss:?}"),
+            Err(error) => assert!(!is_asked && error.is_outage(), "{loss:?}: {error}"),
+        }
+        store.ping().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_takes_too_long_is_given_up_by_the_server_and_is_an_outage() {
     let fresh = Fresh::postgres().await;
