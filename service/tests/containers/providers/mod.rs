@@ -1,5 +1,6 @@
 //! The service with providers behind it that speak their own languages: the stand-in ones of the test environment.
 
+mod adapters;
 mod openai;
 
 use serde_json::{Value, json};
