@@ -38,14 +38,14 @@ enum Side {
 #[serde(rename_all = "camelCase")]
 struct WirePart<'r> {
     #[serde(flatten)]
-    data: Data<'r>,
+    data: Piece<'r>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thought_signature: Option<Cow<'r, str>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Data<'r> {
+enum Piece<'r> {
     Text(&'r str),
     #[serde(rename_all = "camelCase")]
     InlineData {
@@ -69,8 +69,8 @@ enum Data<'r> {
     },
 }
 
-impl<'r> From<Data<'r>> for WirePart<'r> {
-    fn from(data: Data<'r>) -> Self {
+impl<'r> From<Piece<'r>> for WirePart<'r> {
+    fn from(data: Piece<'r>) -> Self {
         Self {
             data,
             thought_signature: None,
@@ -115,7 +115,7 @@ pub(super) fn encode(
 }
 
 fn words(text: &str) -> Option<WirePart<'_>> {
-    (!text.is_empty()).then(|| Data::Text(text).into())
+    (!text.is_empty()).then(|| Piece::Text(text).into())
 }
 
 fn said(parts: &[Part]) -> Result<Vec<WirePart<'_>>, Unsupported> {
@@ -129,9 +129,9 @@ fn said(parts: &[Part]) -> Result<Vec<WirePart<'_>>, Unsupported> {
     Ok(said)
 }
 
-fn shown(image: &Image) -> Result<Data<'_>, Unsupported> {
+fn shown(image: &Image) -> Result<Piece<'_>, Unsupported> {
     match &image.source {
-        ImageSource::Data { media_type, base64 } => Ok(Data::InlineData {
+        ImageSource::Data { media_type, base64 } => Ok(Piece::InlineData {
             mime_type: media_type,
             data: base64,
         }),
@@ -140,7 +140,7 @@ fn shown(image: &Image) -> Result<Data<'_>, Unsupported> {
                 parameter: "image_url",
                 why: UNKNOWN_IMAGE,
             })?;
-            Ok(Data::FileData {
+            Ok(Piece::FileData {
                 mime_type,
                 file_uri: url,
             })
@@ -177,7 +177,7 @@ fn answered<'r>(
         let CallId { id, signature } = CallId::parse(id);
         let unsigned = index == 0 && generation == Generation::Levels;
         parts.push(WirePart {
-            data: Data::FunctionCall { id, name, args },
+            data: Piece::FunctionCall { id, name, args },
             thought_signature: signature.or_else(|| unsigned.then_some(UNSIGNED.into())),
         });
     }
@@ -212,5 +212,5 @@ fn returned<'r>(call_id: &'r str, name: &'r str, text: &str) -> WirePart<'r> {
         _ => json!({ "output": text }),
     };
     let id = CallId::parse(call_id).id;
-    Data::FunctionResponse { id, name, response }.into()
+    Piece::FunctionResponse { id, name, response }.into()
 }

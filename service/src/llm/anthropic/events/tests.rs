@@ -22,11 +22,11 @@ fn fixture(text: &str) -> Result<Vec<Delta>, Error> {
     read(&events)
 }
 
-fn start(usage: Value) -> Value {
+fn start(usage: &Value) -> Value {
     json!({"type": "message_start", "message": {"usage": usage}})
 }
 
-fn end(reason: &str, usage: Value) -> [Value; 2] {
+fn end(reason: &str, usage: &Value) -> [Value; 2] {
     [
         json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage}),
         json!({"type": "message_stop"}),
@@ -75,9 +75,9 @@ fn a_tool_that_takes_nothing_is_called_with_an_empty_object() {
 fn what_went_through_the_cache_counts_as_input_and_the_latest_figures_count() {
     let cached = json!({"input_tokens": 5, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 100,
         "output_tokens": 1});
-    let events = [start(cached)]
+    let events = [start(&cached)]
         .into_iter()
-        .chain(end("end_turn", json!({"output_tokens": 9})));
+        .chain(end("end_turn", &json!({"output_tokens": 9})));
     let deltas = read(&events.collect::<Vec<_>>()).unwrap();
     let usage = domain::Usage {
         input_tokens: 125,
@@ -99,7 +99,7 @@ fn every_reason_of_an_end_is_one_of_ours() {
         ("refusal", FinishReason::ContentFilter),
         ("something_new", FinishReason::Stop),
     ] {
-        let deltas = read(&end(reason, json!({}))).unwrap();
+        let deltas = read(&end(reason, &json!({}))).unwrap();
         assert!(
             matches!(deltas[..], [Delta::End { finish, .. }] if finish == expected),
             "{deltas:?}"
@@ -111,7 +111,7 @@ fn every_reason_of_an_end_is_one_of_ours() {
 fn an_error_within_the_stream_is_what_its_kind_says() {
     let error = |kind: &str| {
         let event = json!({"type": "error", "error": {"type": kind, "message": "no"}});
-        read(&[start(json!({})), event]).unwrap_err()
+        read(&[start(&json!({})), event]).unwrap_err()
     };
     let refused = |status| Error::Refused {
         status,
