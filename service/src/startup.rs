@@ -111,7 +111,7 @@ impl Application {
             stop.clone(),
         ));
 
-        let prices = Prices::from(config.prices.clone());
+        let prices = Prices::listed_and(config.prices.clone());
         let ledger = keep_ledger(&config, prices.clone(), &store, &background, &stop)?;
 
         let redis = keep_redis(&config, &background, &stop)?;

@@ -121,7 +121,21 @@ fn file_values(config: &Config) -> Vec<(yaml::Path, String)> {
             path.clone().key("inputPerMillion"),
             price.input_per_million.to_string(),
         ));
-        values.push((path.key("outputPerMillion"), price.output_per_million.to_string()));
+        values.push((
+            path.clone().key("outputPerMillion"),
+            price.output_per_million.to_string(),
+        ));
+        if let Some(long) = price.long_prompts {
+            let path = path.key("longPrompts");
+            values.extend([
+                (path.clone().key("above"), long.above.to_string()),
+                (
+                    path.clone().key("inputPerMillion"),
+                    long.input_per_million.to_string(),
+                ),
+                (path.key("outputPerMillion"), long.output_per_million.to_string()),
+            ]);
+        }
     }
     values
 }

@@ -46,7 +46,7 @@ pub use http::Http;
 pub use ledger::Ledger;
 pub use limits::Limits;
 pub use panel::Panel;
-pub use prices::Price;
+pub use prices::{LongPrompts, Price};
 pub use profile::{Mode, Profile};
 pub use provider_bounds::ProviderBounds;
 pub use providers::{KeySource, Provider, ProviderKind};

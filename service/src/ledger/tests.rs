@@ -119,6 +119,7 @@ fn open(folder: &TempDir) -> Ledger {
     let price = config::Price {
         input_per_million: "1000".parse().unwrap(),
         output_per_million: "1000".parse().unwrap(),
+        long_prompts: None,
     };
     let prices = BTreeMap::from([(model("mock/analyst"), price)]);
     Ledger::open(folder.path(), &config, Prices::from(prices)).unwrap()

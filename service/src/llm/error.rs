@@ -121,6 +121,19 @@ impl Error {
         }
     }
 
+    /// An answer whose JSON cannot be read. The text around the mistake stays out of it: it is a person's answer.
+    pub(crate) fn malformed_json(error: &serde_json::Error) -> Self {
+        use serde_json::error::Category;
+
+        let kind = match error.classify() {
+            Category::Eof => "ends too early",
+            Category::Data => "has not the shape that it should have",
+            Category::Io | Category::Syntax => "is no JSON",
+        };
+        let (line, column) = (error.line(), error.column());
+        Self::Malformed(format!("its JSON {kind}, at line {line} column {column}"))
+    }
+
     /// Whether another try, or another provider, may do better: what is wrong with the request stays wrong.
     pub fn is_transient(&self) -> bool {
         match self {

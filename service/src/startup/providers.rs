@@ -1,6 +1,6 @@
 //! The models of the configured providers, and their keys, which may change while the service runs.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 use secrecy::SecretString;
@@ -12,10 +12,13 @@ use crate::{
     config::{self, Config, KeySource, Mode, ProviderKind},
     llm::{
         ModelInfo, Models, Provider,
+        anthropic::Anthropic,
+        gemini::Gemini,
         mock::Mock,
         openai::OpenAi,
         upstream::{ApiKey, InvalidClient, Upstream},
     },
+    metering,
     secrets::ProviderKeys,
     watched_file::WatchedFile,
 };
@@ -46,7 +49,9 @@ pub(super) fn build(
 
 fn api_key(kind: ProviderKind) -> ApiKey {
     match kind {
-        ProviderKind::OpenAi | ProviderKind::Anthropic | ProviderKind::Google => OpenAi::api_key(),
+        ProviderKind::OpenAi => OpenAi::api_key(),
+        ProviderKind::Anthropic => Anthropic::api_key(),
+        ProviderKind::Google => Gemini::api_key(),
     }
 }
 
@@ -55,11 +60,15 @@ fn adapter(
     models: Models,
     key: Arc<ApiKey>,
 ) -> Result<Arc<dyn Provider>, InvalidClient> {
-    let upstream = Upstream::new(provider.base_url.clone(), key, HeaderMap::new(), provider.bounds)?;
+    let headers = match provider.kind {
+        ProviderKind::Anthropic => Anthropic::headers(),
+        ProviderKind::OpenAi | ProviderKind::Google => HeaderMap::new(),
+    };
+    let upstream = Upstream::new(provider.base_url.clone(), key, headers, provider.bounds)?;
     Ok(match provider.kind {
-        ProviderKind::OpenAi | ProviderKind::Anthropic | ProviderKind::Google => {
-            Arc::new(OpenAi::new(models, upstream))
-        }
+        ProviderKind::OpenAi => Arc::new(OpenAi::new(models, upstream)),
+        ProviderKind::Anthropic => Arc::new(Anthropic::new(models, upstream)),
+        ProviderKind::Google => Arc::new(Gemini::new(models, upstream)),
     })
 }
 
@@ -72,7 +81,9 @@ fn models(provider: &config::Provider, config: &Config) -> Models {
         Some(ModelInfo { id, description })
     };
     if provider.models.is_empty() {
-        let priced = config.prices.keys().filter(|model| model.provider() == name);
+        let listed = metering::listed().into_iter().flat_map(|entry| entry.models);
+        let priced: BTreeSet<_> = config.prices.keys().cloned().chain(listed).collect();
+        let priced = priced.iter().filter(|model| model.provider() == name);
         Models::any(name, priced.filter_map(|model| info(model.name())).collect())
     } else {
         Models::only(

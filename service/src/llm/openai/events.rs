@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::tokens::Tokens;
 use crate::{
     domain::Usage,
-    llm::{Delta, Error, FinishReason, ToolCallDelta, upstream::Frame},
+    llm::{Delta, Error, FinishReason, MOST_CHARACTERS, ToolCallDelta, events},
 };
 
 /// What ends a stream.
@@ -65,7 +65,12 @@ pub(super) struct Told {
 
 impl From<Told> for Error {
     fn from(told: Told) -> Self {
-        let message: String = told.message.unwrap_or_default().chars().take(1_000).collect();
+        let message: String = told
+            .message
+            .unwrap_or_default()
+            .chars()
+            .take(MOST_CHARACTERS)
+            .collect();
         Self::unavailable(format!("it broke off its answer: {message}"))
     }
 }
@@ -78,21 +83,12 @@ pub(super) struct Reader {
     refused: bool,
 }
 
-impl Reader {
-    /// Takes in an event. None: the answer is whole, and nothing follows.
-    pub(super) fn read(&mut self, frame: &Frame) -> Result<Option<Vec<Delta>>, Error> {
-        if frame.is_malformed() {
-            return Err(Error::Malformed(
-                "a line of its stream is none of an event".to_owned(),
-            ));
-        }
-        let Some(data) = frame.data() else {
-            return Ok(Some(Vec::new()));
-        };
-        if &*data == DONE {
+impl events::Reader for Reader {
+    fn read(&mut self, data: &[u8]) -> Result<Option<Vec<Delta>>, Error> {
+        if data == DONE {
             return Ok(None);
         }
-        let chunk: Chunk = serde_json::from_slice(&data).map_err(malformed)?;
+        let chunk: Chunk = serde_json::from_slice(data).map_err(|error| Error::malformed_json(&error))?;
         if let Some(told) = chunk.error {
             return Err(told.into());
         }
@@ -104,9 +100,7 @@ impl Reader {
         deltas.transpose().map(|deltas| Some(deltas.unwrap_or_default()))
     }
 
-    /// The end of the answer, once its stream has ended as it should. `guess` stands in where the provider does not
-    /// count.
-    pub(super) fn end(&self, guess: impl FnOnce() -> Usage) -> Result<Delta, Error> {
+    fn end(&self, guess: impl FnOnce() -> Usage) -> Result<Delta, Error> {
         let finish = self.finish.ok_or(Error::Incomplete)?;
         Ok(Delta::End {
             finish: if self.refused {
@@ -117,7 +111,9 @@ impl Reader {
             usage: self.usage.unwrap_or_else(guess),
         })
     }
+}
 
+impl Reader {
     fn choice(&mut self, choice: Choice) -> Result<Vec<Delta>, Error> {
         let Choice {
             delta,
@@ -167,19 +163,4 @@ fn finish(reason: &str) -> Result<FinishReason, Error> {
             )))
         }
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
-pub(super) fn malformed(error: serde_json::Error) -> Error {
-    // Without the text around: it is a person's answer.
-    let kind = match error.classify() {
-        serde_json::error::Category::Eof => "ends too early",
-        serde_json::error::Category::Data => "has not the shape that it should have",
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax => "is no JSON",
-    };
-    Error::Malformed(format!(
-        "its JSON {kind}, at line {} column {}",
-        error.line(),
-        error.column()
-    ))
 }

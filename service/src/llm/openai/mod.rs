@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt as _;
 use http::header;
 
 use events::Reader;
@@ -17,10 +16,9 @@ pub use pass_through::{Envelope, PassThrough, Passed, PassedStream, Piece};
 use request::LengthField;
 
 use super::{
-    Deltas, Error, ModelInfo, Models, Provider, Request,
+    Deltas, Error, ModelInfo, Models, Provider, Request, events as reading,
     upstream::{ApiKey, Post, Upstream},
 };
-use crate::domain::Usage;
 
 /// The name of the one whose newer models know only the newer name of an answer's bound.
 const OPENAI_ITSELF: &str = "openai";
@@ -67,43 +65,14 @@ impl Provider for OpenAi {
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
         let body = request::body(&request, self.length);
-        let read = request.bytes();
-        let mut answer = self
-            .upstream
-            .post(Post {
-                model: request.model.name(),
-                path: PATH,
-                streamed: true,
-                body: Bytes::from(body.to_string()),
-            })
-            .await?;
-        let deltas = async_stream::stream! {
-            let mut reader = Reader::default();
-            let mut written = 0;
-            let end = loop {
-                let frame = match answer.frame().await {
-                    Ok(Some(frame)) => frame,
-                    Ok(None) => break reader.end(|| Usage::guess(read, written)),
-                    Err(error) => break Err(error),
-                };
-                match reader.read(&frame) {
-                    Ok(Some(deltas)) => {
-                        for delta in deltas {
-                            written += delta.bytes();
-                            yield Ok(delta);
-                        }
-                    }
-                    Ok(None) => break reader.end(|| Usage::guess(read, written)),
-                    Err(error) => break Err(error),
-                }
-            };
-            match &end {
-                Ok(_) => answer.succeeded(),
-                Err(error) => answer.failed(error),
-            }
-            yield end;
+        let post = Post {
+            model: request.model.name(),
+            path: PATH,
+            streamed: true,
+            body: Bytes::from(body.to_string()),
         };
-        Ok(deltas.boxed())
+        let answer = self.upstream.post(post).await?;
+        Ok(reading::deltas::<Reader>(answer, request.bytes()))
     }
 
     fn pass_through(self: Arc<Self>) -> Option<Arc<dyn PassThrough>> {

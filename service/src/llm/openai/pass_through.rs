@@ -10,7 +10,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     OpenAi, PATH,
-    events::{DONE, Told, malformed},
+    events::{DONE, Told},
     request::LengthField,
     tokens::Tokens,
 };
@@ -92,7 +92,7 @@ pub trait PassThrough: Send + Sync {
 #[async_trait]
 impl PassThrough for OpenAi {
     async fn pass(&self, model: &ModelId, body: &Bytes, most_tokens: Option<u32>) -> Result<Answer, Error> {
-        let envelope = Envelope::read(body).map_err(malformed)?;
+        let envelope = Envelope::read(body).map_err(|error| Error::malformed_json(&error))?;
         let post = Post {
             model: model.name(),
             path: PATH,
@@ -217,7 +217,8 @@ impl Passed {
         }
 
         let read = answer.whole().await.and_then(|body| {
-            let Counted { usage, error } = serde_json::from_slice(&body).map_err(malformed)?;
+            let Counted { usage, error } =
+                serde_json::from_slice(&body).map_err(|error| Error::malformed_json(&error))?;
             match error {
                 Some(told) => Err(told.into()),
                 None => Ok(Self {
@@ -328,7 +329,8 @@ impl PassedStream {
                 Err(Error::Incomplete)
             };
         }
-        let chunk: Chunk<'_> = serde_json::from_slice(&data).map_err(malformed)?;
+        let chunk: Chunk<'_> =
+            serde_json::from_slice(&data).map_err(|error| Error::malformed_json(&error))?;
         if let Some(told) = chunk.error {
             return Err(told.into());
         }

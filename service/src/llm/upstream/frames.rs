@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr;
 
 use crate::llm::Error;
 
@@ -11,7 +12,9 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     buffer: BytesMut,
-    /// So many bytes were looked at, and end no event.
+    /// Where the first line begins that is not known to be whole.
+    line: usize,
+    /// So many bytes were looked at: a line that comes in many pieces is not looked through anew with each of them.
     seen: usize,
 }
 
@@ -34,7 +37,7 @@ impl Frames {
     /// The next event, where all of it is there.
     pub(super) fn next(&mut self) -> Option<Frame> {
         let end = self.end()?;
-        self.seen = 0;
+        (self.line, self.seen) = (0, 0);
         Some(Frame(self.buffer.split_to(end).freeze()))
     }
 
@@ -45,15 +48,14 @@ impl Frames {
 
     /// Where the first event ends: after its first empty line.
     fn end(&mut self) -> Option<usize> {
-        let mut line = self.seen;
-        while let Some(length) = self.buffer[line..].iter().position(|byte| *byte == b'\n') {
-            let next = line + length + 1;
-            if matches!(&self.buffer[line..next], b"\n" | b"\r\n") {
+        while let Some(length) = memchr(b'\n', &self.buffer[self.seen..]) {
+            let next = self.seen + length + 1;
+            if matches!(&self.buffer[self.line..next], b"\n" | b"\r\n") {
                 return Some(next);
             }
-            line = next;
+            (self.line, self.seen) = (next, next);
         }
-        self.seen = line;
+        self.seen = self.buffer.len();
         None
     }
 }
@@ -157,6 +159,20 @@ mod tests {
         let piece = vec![b'a'; 1024 * 1024];
         let taken = (0..100).take_while(|_| frames.push(&piece).is_ok()).count();
         assert_eq!(taken, 16);
+    }
+
+    #[test]
+    fn a_line_that_comes_in_many_pieces_is_not_looked_through_anew_with_each() {
+        let mut frames = Frames::default();
+        for _ in 0..1_000 {
+            frames.push(b"data: x ").unwrap();
+            assert_eq!(frames.next(), None);
+            assert_eq!((frames.line, frames.seen), (0, frames.buffer.len()));
+        }
+        frames.push(b"\r\n\r").unwrap();
+        assert_eq!(frames.next(), None);
+        frames.push(b"\n").unwrap();
+        assert_eq!(frames.next().unwrap().raw().len(), 8_004);
     }
 
     proptest! {

@@ -6,13 +6,10 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::llm::{Error, Phase};
+use crate::llm::{Error, MOST_CHARACTERS, Phase};
 
 /// So much of a provider's own words is read.
 const MOST_BYTES: usize = 64 * 1024;
-
-/// So much of them is told.
-const MOST_CHARACTERS: usize = 1_000;
 
 /// OpenAI, Anthropic and Gemini all write `{"error": {"message": …}}`.
 #[derive(Deserialize)]
@@ -32,6 +29,8 @@ struct Told {
 struct Detail {
     #[serde(rename = "retryDelay")]
     retry_delay: Option<String>,
+    /// Of a google.rpc.ErrorInfo.
+    reason: Option<String>,
 }
 
 /// Lets an answer through that is of the kind that was asked for.
@@ -90,6 +89,7 @@ fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) 
         None => status.canonical_reason().unwrap_or("no reason given").to_owned(),
     };
     match status.as_u16() {
+        400 if told.as_ref().is_some_and(Told::is_of_the_key) => Error::Unauthorized { status: 400 },
         401 | 403 => Error::Unauthorized {
             status: status.as_u16(),
         },
@@ -122,6 +122,12 @@ fn after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 impl Told {
+    /// A wrong key is an invalid argument, to Gemini.
+    fn is_of_the_key(&self) -> bool {
+        let mut reasons = self.details.iter().filter_map(|detail| detail.reason.as_deref());
+        reasons.any(|reason| reason == "API_KEY_INVALID")
+    }
+
     fn retry_delay(&self) -> Option<Duration> {
         let text = self
             .details
@@ -170,6 +176,14 @@ mod tests {
         }
         assert_eq!(of(429, &[], "no json"), Error::RateLimited { retry_after: None });
         assert!(matches!(of(302, &[], ""), Error::Malformed(_)));
+    }
+
+    #[test]
+    fn a_wrong_key_is_told_from_a_wrong_request() {
+        let of_the_key = r#"{"error": {"message": "m", "details": [{"reason": "API_KEY_INVALID"}]}}"#;
+        assert_eq!(of(400, &[], of_the_key), Error::Unauthorized { status: 400 });
+        let other = r#"{"error": {"message": "m", "details": [{"reason": "BAD_IMAGE"}]}}"#;
+        assert!(matches!(of(400, &[], other), Error::Refused { status: 400, .. }));
     }
 
     #[test]

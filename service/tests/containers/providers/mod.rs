@@ -1,5 +1,7 @@
 //! The service with providers behind it that speak their own languages: the stand-in ones of the test environment.
 
+mod adapters;
+mod matrix;
 mod openai;
 
 use serde_json::{Value, json};
