@@ -1,6 +1,6 @@
 //! The models of the configured providers, and their keys, which may change while the service runs.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 use secrecy::SecretString;
@@ -18,7 +18,6 @@ use crate::{
         openai::OpenAi,
         upstream::{ApiKey, InvalidClient, Upstream},
     },
-    metering,
     secrets::ProviderKeys,
     watched_file::WatchedFile,
 };
@@ -81,9 +80,7 @@ fn models(provider: &config::Provider, config: &Config) -> Models {
         Some(ModelInfo { id, description })
     };
     if provider.models.is_empty() {
-        let listed = metering::listed().into_iter().flat_map(|entry| entry.models);
-        let priced: BTreeSet<_> = config.prices.keys().cloned().chain(listed).collect();
-        let priced = priced.iter().filter(|model| model.provider() == name);
+        let priced = config.prices.keys().filter(|model| model.provider() == name);
         Models::any(name, priced.filter_map(|model| info(model.name())).collect())
     } else {
         Models::only(

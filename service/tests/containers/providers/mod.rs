@@ -3,6 +3,7 @@
 mod adapters;
 mod matrix;
 mod openai;
+mod translated;
 
 use serde_json::{Value, json};
 use ultra_testenv::llm::{Llm, Script};
