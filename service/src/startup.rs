@@ -107,7 +107,7 @@ impl Application {
         let limits = Arc::new(Limits::new(
             &config.limits,
             config.tiers.clone(),
-            prices,
+            prices.clone(),
             limits::Sources {
                 tier_of: stored.clone(),
                 spent_today: stored,
@@ -163,6 +163,7 @@ impl Application {
             provider: catalog.clone(),
             store: store.clone(),
             database,
+            prices,
             ledger: ledger.clone(),
             cache,
             cache_ttl: config.cache.ttl,

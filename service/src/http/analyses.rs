@@ -1,5 +1,7 @@
 //! The panel: ask it, as a whole or as it goes, and read a result again.
 
+mod options;
+
 use axum::{
     Extension, Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -19,10 +21,12 @@ use super::{
     problem::ProblemBody,
     sse::{event, respond},
 };
+use options::AnalysisOptions;
+
 use crate::{
     analyses::{Analysis, Question, Update},
     auth::Principal,
-    domain::{AnalysisId, Prompt},
+    domain::{AnalysisId, Conversation, Prompt, Turn},
     ledger::NotRecorded,
     limits::Allowance,
     panel::Event,
@@ -30,35 +34,34 @@ use crate::{
 
 static CACHE_HEADER: HeaderName = HeaderName::from_static("x-ultra-cache");
 
-/// A question to the panel.
+/// A question to the panel: a prompt, or a conversation that ends with one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AnalysisRequest {
-    /// The question.
-    prompt: Prompt,
+    /// The question. Either this or `messages` has to be there.
+    prompt: Option<Prompt>,
+    /// A conversation, the oldest message first; the user's last one is the question. All together are as long as a prompt
+    /// at most.
+    #[schema(min_items = 1, max_items = 1000)]
+    messages: Option<Vec<Turn>>,
     /// What is special about this request.
     #[serde(default, deserialize_with = "object")]
     options: AnalysisOptions,
 }
 
-/// What is special about a request.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-struct AnalysisOptions {
-    /// Whether a remembered answer will do, and this one may be remembered.
-    #[schema(default = true)]
-    cache: bool,
-    /// Whether the result is to hold every answer of every stage.
-    #[schema(default = false)]
-    details: bool,
-}
-
-impl Default for AnalysisOptions {
-    fn default() -> Self {
-        Self {
-            cache: true,
-            details: false,
-        }
+impl AnalysisRequest {
+    fn conversation(&self) -> Result<Conversation, Problem> {
+        let (pointer, detail) = match (&self.prompt, &self.messages) {
+            (Some(prompt), None) => return Ok(Conversation::from(prompt)),
+            (None, Some(messages)) => match Conversation::parse(messages.clone()) {
+                Ok(conversation) => return Ok(conversation),
+                Err(error) => ("/messages", error.to_string()),
+            },
+            (Some(_), Some(_)) => ("/messages", "there are prompt and messages; one of them is enough".to_owned()),
+            (None, None) => ("/prompt", "there is neither prompt nor messages".to_owned()),
+        };
+        let summary = format!("The body does not fit: {detail}.");
+        Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail))
     }
 }
 
@@ -87,26 +90,23 @@ pub(super) async fn create(
     headers: HeaderMap,
     JsonBody(request): JsonBody<AnalysisRequest>,
 ) -> Result<Response, Problem> {
-    let AnalysisRequest { prompt, options } = request;
+    let AnalysisOptions { cache, details, .. } = request.options;
     let question = Question {
-        use_cache: options.cache,
+        use_cache: cache,
         key: principal.key(),
-        ..Question::new(prompt, principal.account(), allowance)
+        options: request.options.panel(&api)?,
+        ..Question::new(request.conversation()?, principal.account(), allowance)
     };
     if accepts_events(&headers) {
         return Ok(respond(events(
             api.analyses.run(question).await?,
-            options.details,
+            details,
             request_id,
         )));
     }
     let analysis = api.analyses.ask(question).await?;
     let cache = cache_header(&analysis);
-    Ok((
-        [(CACHE_HEADER.clone(), cache)],
-        Json(shown(analysis, options.details)),
-    )
-        .into_response())
+    Ok(([(CACHE_HEADER.clone(), cache)], Json(shown(analysis, details))).into_response())
 }
 
 /// Read one's own analysis again, with every answer of every stage.
@@ -226,7 +226,7 @@ fn events(
     })
 }
 
-fn accepts_events(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::ACCEPT)
         .iter()
@@ -241,7 +241,9 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 
 fn shown(mut analysis: Analysis, details: bool) -> Analysis {
     if !details {
-        analysis.stages.clear();
+        for stage in &mut analysis.stages {
+            stage.answers.clear();
+        }
     }
     analysis
 }

@@ -12,6 +12,7 @@ mod docs;
 mod drain;
 mod gate;
 mod health;
+mod idempotency;
 mod keys;
 mod limits;
 mod models;

@@ -1,14 +1,15 @@
 //! The state machine of a panel: what has happened goes in, what is to be done comes out. It knows no clock, no
 //! network and no randomness, so every path through it can be tested in microseconds.
 
+mod ending;
+mod stages;
+
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{
-    Event, Failure, LeftOut, MemberAnswer, Plan, Reason, Stage, StageReport, Verdict, consensus, prompts,
-};
+use super::{Event, Failure, LeftOut, MemberAnswer, Plan, Reason, Skipped, Stage, StageReport, Verdict};
 use crate::{
-    domain::{ModelId, Usage},
-    llm::{Completion, FinishReason, Message, Request},
+    domain::{ModelId, Money, Usage},
+    llm::{Completion, FinishReason, Request},
 };
 
 /// Names one call within a panel.
@@ -49,6 +50,8 @@ pub(super) enum Action {
 struct Pending {
     member: Option<usize>,
     model: ModelId,
+    /// The most that it can take.
+    worst: Usage,
 }
 
 /// A panel under way.
@@ -56,6 +59,10 @@ struct Pending {
 pub(super) struct Deliberation {
     plan: Plan,
     stage: Stage,
+    /// When the stage began, from the start of the panel.
+    began: Duration,
+    /// How far the panel has come, from its start.
+    now: Duration,
     /// Answers of the current stage, by member.
     answers: BTreeMap<usize, MemberAnswer>,
     pending: BTreeMap<CallId, Pending>,
@@ -63,7 +70,10 @@ pub(super) struct Deliberation {
     attempts: usize,
     failed_in_stage: usize,
     left_out: Vec<LeftOut>,
+    skipped: Vec<Skipped>,
     usage: Usage,
+    /// What all calls have cost. One that failed may have cost what it could at most.
+    spent: Money,
     reports: Vec<StageReport>,
 }
 
@@ -73,30 +83,31 @@ impl Deliberation {
         let mut panel = Self {
             plan,
             stage: Stage::InitialResponse,
+            began: Duration::ZERO,
+            now: Duration::ZERO,
             answers: BTreeMap::new(),
             pending: BTreeMap::new(),
             calls: 0,
             attempts: 0,
             failed_in_stage: 0,
             left_out: Vec::new(),
+            skipped: Vec::new(),
             usage: Usage::default(),
+            spent: Money::default(),
             reports: Vec::new(),
         };
-        let messages = prompts::initial(&panel.plan.prompt);
-        let asked = (0..panel.plan.members.len())
-            .map(|member| (member, messages.clone()))
-            .collect();
-        let actions = panel.ask_members(asked);
+        let actions = panel.begin_initial_response();
         (panel, actions)
     }
 
-    /// The stage that is under way.
-    pub(super) fn stage(&self) -> Stage {
-        self.stage
+    /// When the stage that is under way has to end, from the start of the panel.
+    pub(super) fn deadline(&self) -> Duration {
+        self.plan.deadline_of(self.stage, self.began)
     }
 
-    /// Takes in what has happened, and says what is to be done.
-    pub(super) fn apply(&mut self, input: Input) -> Vec<Action> {
+    /// Takes in what has happened when the panel had gone on for so long, and says what is to be done.
+    pub(super) fn apply(&mut self, input: Input, now: Duration) -> Vec<Action> {
+        self.now = now;
         match input {
             Input::Delta { call, text } => self.delta(call, text),
             Input::Completed {
@@ -134,17 +145,20 @@ impl Deliberation {
             return Vec::new();
         };
         self.usage += completion.usage;
+        let cost = self.plan.prices.cost(&pending.model, completion.usage);
         if completion.text.trim().is_empty() {
             let failed = self.leave_out(pending, Reason::Failed, "the answer is empty".to_owned());
             return self.after(failed);
         }
+        self.spent += cost;
         let answer = MemberAnswer {
             label: pending.member.map(|member| self.plan.label_of(member)),
             model: pending.model,
             text: completion.text,
             truncated: completion.finish == FinishReason::Length,
             usage: completion.usage,
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            cost,
+            duration_ms: millis(took),
         };
         let event = Event::ModelCompleted {
             stage: self.stage,
@@ -185,137 +199,6 @@ impl Deliberation {
         actions
     }
 
-    fn end_stage(&mut self) -> Vec<Action> {
-        let mut actions = vec![self.stage_completed()];
-        let answered = self.answers.len();
-        if answered < self.plan.min_models {
-            actions.push(Action::Finish(Err(Failure {
-                stage: self.stage,
-                needed: self.plan.min_models,
-                answered,
-                left_out: std::mem::take(&mut self.left_out),
-                usage: self.usage,
-            })));
-            return actions;
-        }
-        // One answer alone has no peers to learn from.
-        if self.stage == Stage::InitialResponse && answered > 1 {
-            actions.extend(self.begin_review());
-        } else {
-            actions.extend(self.begin_synthesis());
-        }
-        actions
-    }
-
-    fn stage_completed(&mut self) -> Action {
-        let answers: Vec<_> = self.answers.values().cloned().collect();
-        let event = Event::StageCompleted {
-            stage: self.stage,
-            answered: answers.len(),
-            failed: std::mem::take(&mut self.failed_in_stage),
-        };
-        self.reports.push(StageReport {
-            stage: self.stage,
-            answers,
-        });
-        Action::Emit(event)
-    }
-
-    fn begin_review(&mut self) -> Vec<Action> {
-        self.stage = Stage::PeerReviewAndRevision;
-        let first = std::mem::take(&mut self.answers);
-        let asked = first
-            .iter()
-            .map(|(member, own)| {
-                let peers: Vec<_> = first
-                    .iter()
-                    .filter(|(other, _)| *other != member)
-                    .map(|(other, answer)| (self.plan.label_of(*other), self.plan.quotable(&answer.text)))
-                    .collect();
-                let own = self.plan.quotable(&own.text);
-                (*member, prompts::review(&self.plan.prompt, own, &peers))
-            })
-            .collect();
-        self.ask_members(asked)
-    }
-
-    fn begin_synthesis(&mut self) -> Vec<Action> {
-        self.stage = Stage::UltraSynthesis;
-        let models = vec![self.plan.synthesizer.clone()];
-        let mut actions = vec![Action::Emit(Event::StageStarted {
-            stage: self.stage,
-            models,
-        })];
-        actions.extend(self.ask_synthesizer());
-        actions
-    }
-
-    fn ask_members(&mut self, asked: Vec<(usize, Vec<Message>)>) -> Vec<Action> {
-        let models = asked
-            .iter()
-            .map(|(member, _)| self.plan.members[*member].clone())
-            .collect();
-        let mut actions = vec![Action::Emit(Event::StageStarted {
-            stage: self.stage,
-            models,
-        })];
-        for (member, messages) in asked {
-            let model = self.plan.members[member].clone();
-            actions.extend(self.call(Some(member), model, messages));
-        }
-        actions
-    }
-
-    /// Asks the synthesizer first, and after each failure the next model that still takes part.
-    fn ask_synthesizer(&mut self) -> Vec<Action> {
-        let writers = self
-            .plan
-            .writers(self.answers.values().map(|answer| &answer.model));
-        let Some(writer) = writers.into_iter().nth(self.attempts) else {
-            return self.fall_back();
-        };
-        self.attempts += 1;
-        let answers: Vec<_> = self
-            .answers
-            .iter()
-            .map(|(member, answer)| (self.plan.label_of(*member), self.plan.quotable(&answer.text)))
-            .collect();
-        let messages = prompts::synthesis(&self.plan.prompt, &answers);
-        self.call(None, writer, messages)
-    }
-
-    fn call(&mut self, member: Option<usize>, model: ModelId, messages: Vec<Message>) -> Vec<Action> {
-        let call = self.calls;
-        self.calls += 1;
-        self.pending.insert(
-            call,
-            Pending {
-                member,
-                model: model.clone(),
-            },
-        );
-        let label = member.map(|member| self.plan.label_of(member));
-        let started = Event::ModelStarted {
-            stage: self.stage,
-            label,
-            model: model.clone(),
-        };
-        let plan = &self.plan;
-        // The bounds of the final answer are its own: a member that stopped there would have no say.
-        let (max_output_tokens, stop) = match self.stage {
-            Stage::UltraSynthesis => (plan.max_answer_tokens, plan.stop.clone()),
-            _ => (plan.max_output_tokens, Vec::new()),
-        };
-        let request = Request {
-            model,
-            messages,
-            max_output_tokens,
-            sampling: plan.sampling,
-            stop,
-        };
-        vec![Action::Emit(started), Action::Call { call, request }]
-    }
-
     fn leave_out(&mut self, pending: Pending, reason: Reason, detail: String) -> Action {
         let left_out = LeftOut {
             stage: self.stage,
@@ -324,53 +207,21 @@ impl Deliberation {
             reason,
             detail,
         };
+        self.spent += self.plan.prices.cost(&left_out.model, pending.worst);
         self.failed_in_stage += 1;
         self.left_out.push(left_out.clone());
         Action::Emit(Event::ModelFailed(left_out))
     }
 
-    fn conclude(&mut self, completed: Action, answer: MemberAnswer) -> Vec<Action> {
-        let stage_completed = Event::StageCompleted {
-            stage: self.stage,
-            answered: 1,
-            failed: self.failed_in_stage,
-        };
-        self.reports.push(StageReport {
-            stage: self.stage,
-            answers: vec![answer.clone()],
-        });
-        let verdict = self.verdict(answer.text, Some(answer.model), answer.truncated);
-        vec![
-            completed,
-            Action::Emit(stage_completed),
-            Action::Finish(Ok(verdict)),
-        ]
+    /// Whether calls can be begun that may take so much.
+    fn affords<'a>(&self, calls: impl IntoIterator<Item = &'a (ModelId, Usage)>) -> bool {
+        let may_cost = self.spent + self.plan.cost(calls);
+        self.plan.budget.is_none_or(|budget| may_cost <= budget)
     }
+}
 
-    /// Nobody could write the final answer: the member's answer that agrees most with the others takes its place.
-    fn fall_back(&mut self) -> Vec<Action> {
-        let texts: Vec<_> = self.answers.values().map(|answer| answer.text.as_str()).collect();
-        let answer = consensus::most_agreed(&texts).unwrap_or_default().to_owned();
-        let stage_completed = Event::StageCompleted {
-            stage: self.stage,
-            answered: 0,
-            failed: self.failed_in_stage,
-        };
-        let verdict = self.verdict(answer, None, false);
-        vec![Action::Emit(stage_completed), Action::Finish(Ok(verdict))]
-    }
-
-    fn verdict(&mut self, answer: String, synthesizer: Option<ModelId>, truncated: bool) -> Verdict {
-        Verdict {
-            answer,
-            degraded: synthesizer.is_none(),
-            synthesizer,
-            truncated,
-            left_out: std::mem::take(&mut self.left_out),
-            usage: self.usage,
-            stages: std::mem::take(&mut self.reports),
-        }
-    }
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{LeftOut, MemberAnswer, Stage};
+use super::{LeftOut, MemberAnswer, Skipped, Stage};
 use crate::domain::{AnalysisId, ModelId};
 
 /// What happens in a panel, as it happens.
@@ -58,6 +58,9 @@ pub enum Event {
         /// How many failed in it.
         failed: usize,
     },
+    /// A stage that was asked for does not take place.
+    #[serde(rename = "stage.skipped")]
+    StageSkipped(Skipped),
     /// The next piece of the final answer.
     #[serde(rename = "synthesis.delta")]
     SynthesisDelta {
@@ -80,6 +83,7 @@ impl Event {
             Self::ModelCompleted { .. } => "model.completed",
             Self::ModelFailed(_) => "model.failed",
             Self::StageCompleted { .. } => "stage.completed",
+            Self::StageSkipped(_) => "stage.skipped",
             Self::SynthesisDelta { .. } => "synthesis.delta",
         }
     }

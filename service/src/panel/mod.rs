@@ -11,6 +11,7 @@ mod plan;
 mod prompts;
 mod runner;
 mod stage;
+mod variety;
 mod verdict;
 mod worst_case;
 
@@ -18,6 +19,8 @@ pub use event::Event;
 pub use plan::Plan;
 pub use prompts::fingerprint as prompts_fingerprint;
 pub use runner::{Progress, run};
-pub use stage::Stage;
-pub use verdict::{Failure, LeftOut, MemberAnswer, Reason, StageReport, Verdict};
-pub use worst_case::worst_case;
+pub use stage::{Stage, Stages};
+pub use verdict::{
+    Chosen, Failure, LeftOut, Member, MemberAnswer, Reason, SkipReason, Skipped, StageReport, Stance, Verdict,
+};
+pub use worst_case::{first_stage, worst_case};

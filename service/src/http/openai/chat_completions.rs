@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     PANEL,
     chunks::{Chunks, model_chunks, panel_chunks},
-    conversation::to_prompt,
+    conversation::to_conversation,
     model_not_found,
     request::Chat,
     wire::{AssistantMessage, ChatCompletion, ChatCompletionChunk, ChatRequest, Choice, ErrorBody},
@@ -73,7 +73,7 @@ async fn ask_panel(
         sampling: chat.sampling,
         stop: chat.stop.clone(),
         key: principal.key(),
-        ..Question::new(to_prompt(&chat.messages)?, principal.account(), allowance)
+        ..Question::new(to_conversation(&chat.messages)?, principal.account(), allowance)
     };
     if chat.stream {
         let chunks = Chunks::new(completion_id(), &chat);

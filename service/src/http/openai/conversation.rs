@@ -5,7 +5,7 @@ use super::{
     wire::{ChatMessage, Content, Part},
 };
 use crate::{
-    domain::Prompt,
+    domain::{Conversation, Speaker, Turn},
     http::Problem,
     llm::{Message, Role},
 };
@@ -75,51 +75,18 @@ fn join(at: &str, parts: Vec<Part>) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// The conversation as one question to the panel. A single message is the question itself.
-pub(super) fn to_prompt(messages: &[Message]) -> Result<Prompt, Problem> {
-    let text = match messages {
-        [only] => only.content.clone(),
-        all => {
-            let turns: String = all
-                .iter()
-                .map(|message| format!("\n[{}]\n{}\n", message.role, message.content))
-                .collect();
-            format!("Write the assistant's next message in this conversation.\n{turns}")
-        }
+/// The conversation as the panel takes it.
+pub(super) fn to_conversation(messages: &[Message]) -> Result<Conversation, Problem> {
+    let turn = |message: &Message| Turn {
+        role: match message.role {
+            Role::System => Speaker::System,
+            Role::User => Speaker::User,
+            Role::Assistant => Speaker::Assistant,
+        },
+        content: message.content.clone(),
     };
-    Prompt::parse(&text).map_err(|error| {
-        let detail = format!("The messages make no prompt: {error}.");
+    Conversation::parse(messages.iter().map(turn).collect()).map_err(|error| {
+        let detail = format!("The messages make no conversation: {error}.");
         Problem::bad_request("invalid-value", detail.clone()).at("/messages", detail)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(role: Role, content: &str) -> Message {
-        Message {
-            role,
-            content: content.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_single_message_is_the_question_itself() {
-        assert_eq!(
-            to_prompt(&[message(Role::User, "Why?")]).unwrap().as_str(),
-            "Why?"
-        );
-    }
-
-    #[test]
-    fn a_conversation_keeps_who_said_what_in_its_order() {
-        let prompt = to_prompt(&[
-            message(Role::System, "Be brief."),
-            message(Role::User, "Hi"),
-            message(Role::Assistant, "Hello!"),
-            message(Role::User, "Why?"),
-        ]);
-        insta::assert_snapshot!(prompt.unwrap().as_str());
-    }
 }

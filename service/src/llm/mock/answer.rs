@@ -1,6 +1,8 @@
 //! What a stand-in says. The text is made of what it was asked: the question's own words and, where the message
 //! quotes other answers, their own sentences. So a test, or a person, can see in the answer what reached the model.
 
+use std::cell::Cell;
+
 use sha2::{Digest as _, Sha256};
 
 use super::Request;
@@ -38,7 +40,8 @@ pub(super) fn answer(request: &Request, view: View) -> String {
 }
 
 fn opinion(question: &str, view: View, chance: &Chance) -> String {
-    let subjects = subjects(question);
+    let mut subjects = subjects(question);
+    chance.reorder(&mut subjects);
     let main = subjects.first().map_or("the question", String::as_str);
     let rest = match &subjects[1.min(subjects.len())..] {
         [] => "its surroundings".to_owned(),
@@ -62,7 +65,7 @@ fn opinion(question: &str, view: View, chance: &Chance) -> String {
             format!("There are two sides to it: {main}, and {rest}."),
         ]),
     };
-    format!("{verdict} {}", condition(question, main))
+    format!("{verdict} {}{}", condition(question, main), chance.aside())
 }
 
 fn condition(question: &str, main: &str) -> String {
@@ -203,21 +206,57 @@ fn list(words: &[String]) -> String {
     }
 }
 
-/// The stand-in's only freedom: a choice that model, conversation and seed decide.
-struct Chance(u8);
+/// The stand-in's only freedom: choices that model, conversation and sampling decide.
+enum Chance {
+    /// Without a seed every choice is the same one.
+    Hashed(u64),
+    /// With one, seeds that follow each other differ in at least one choice: they count them through.
+    Seeded(Cell<u64>),
+}
 
 impl Chance {
     fn new(request: &Request, view: View) -> Self {
         let mut hash = Sha256::new();
-        hash.update(format!("{view:?}/{}/{:?}", request.model, request.sampling));
+        let seed = request.sampling.seed;
+        hash.update(format!("{view:?}/{}/", request.model));
+        if seed.is_none() {
+            hash.update(format!("{:?}", request.sampling));
+        }
         for message in &request.messages {
             hash.update(&message.content);
         }
-        Self(hash.finalize()[0])
+        let hash = u64::from(hash.finalize()[0]);
+        match seed {
+            None => Self::Hashed(hash),
+            Some(seed) => Self::Seeded(Cell::new(hash.wrapping_add(seed.unsigned_abs()))),
+        }
     }
 
     fn pick<const N: usize>(&self, choices: [String; N]) -> String {
-        let index = usize::from(self.0) % N;
-        choices.into_iter().nth(index).unwrap_or_default()
+        choices.into_iter().nth(self.next(N)).unwrap_or_default()
+    }
+
+    fn next(&self, count: usize) -> usize {
+        let count = (count as u64).max(1);
+        let index = match self {
+            Self::Hashed(hash) => hash % count,
+            Self::Seeded(left) => left.replace(left.get() / count) % count,
+        };
+        usize::try_from(index).unwrap_or_default()
+    }
+
+    /// What only a seed brings: another order of what is looked at.
+    fn reorder(&self, subjects: &mut [String]) {
+        if matches!(self, Self::Seeded(_)) {
+            subjects.rotate_left(self.next(subjects.len()));
+        }
+    }
+
+    /// What only a seed brings: how sure the stand-in is.
+    fn aside(&self) -> &'static str {
+        match self {
+            Self::Hashed(_) => "",
+            Self::Seeded(_) => ["", " I am sure of it.", " I am not sure of it."][self.next(3)],
+        }
     }
 }

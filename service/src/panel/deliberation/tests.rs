@@ -1,21 +1,19 @@
 use super::*;
 use crate::{
-    domain::Prompt,
-    llm::{FinishReason, Sampling},
+    config::Price,
+    llm::FinishReason,
+    metering::Prices,
+    panel::{SkipReason, Stages, Stance},
 };
 
 /// Three members `m/a`, `m/b`, `m/c` and the synthesizer `m/s`; two answers are needed.
 fn plan(members: &[&str]) -> Plan {
     Plan {
-        prompt: Prompt::parse("Should we?").unwrap(),
-        members: members.iter().map(|name| name.parse().unwrap()).collect(),
-        synthesizer: "m/s".parse().unwrap(),
-        min_models: 2,
         max_output_tokens: 100,
         max_answer_tokens: 50,
-        sampling: Sampling::default(),
         stop: vec!["END".to_owned()],
         deadline: Duration::from_secs(10),
+        ..Plan::of("Should we?", members, "m/s")
     }
 }
 
@@ -56,9 +54,9 @@ impl Trace {
         let mut trace = Self::default();
         let (mut panel, actions) = Deliberation::start(plan);
         trace.take(actions);
-        for input in inputs {
+        for (second, input) in (1..).zip(inputs) {
             assert!(trace.result.is_none(), "the panel was over before {input:?}");
-            trace.take(panel.apply(input));
+            trace.take(panel.apply(input, Duration::from_secs(second)));
         }
         trace
     }
@@ -322,4 +320,177 @@ fn the_same_model_twice_is_two_members() {
             .content
             .contains("Response B:\n> two")
     );
+}
+
+#[test]
+fn without_a_review_the_first_answers_are_joined() {
+    let short = Plan {
+        stages: Stages {
+            review: false,
+            synthesis: true,
+        },
+        ..plan(&["m/a", "m/b"])
+    };
+    let trace = Trace::of(short, [completed(0, "x"), completed(1, "y"), completed(2, "Final")]);
+    assert!(trace.requests[2].messages[1].content.contains("Response B:\n> y"));
+    let verdict = trace.verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.skipped.len()), ("Final", 0));
+}
+
+#[test]
+fn without_a_synthesis_the_most_agreed_answer_is_taken_and_says_whose_it_is() {
+    let short = Plan {
+        stages: Stages {
+            review: false,
+            synthesis: false,
+        },
+        ..plan(&THREE)
+    };
+    let inputs = [
+        completed(0, "cats purr loudly"),
+        completed(1, "run your own database"),
+        completed(2, "run your own"),
+    ];
+    let trace = Trace::of(short, inputs);
+    assert_eq!(trace.requests.len(), 3);
+    let verdict = trace.verdict();
+    let chosen = verdict.chosen.unwrap();
+    assert_eq!(
+        (chosen.label.as_str(), verdict.answer.as_str()),
+        ("Response B", "run your own database")
+    );
+    assert!(!verdict.degraded && verdict.synthesizer.is_none() && verdict.left_out.is_empty());
+}
+
+#[test]
+fn the_result_tells_who_agreed_who_stood_apart_and_who_was_left_out() {
+    let members = ["m/a", "m/b", "m/c", "m/d"];
+    let inputs = [
+        completed(0, "a"),
+        completed(1, "b"),
+        completed(2, "c"),
+        failed(3),
+        completed(4, "run your own database"),
+        completed(5, "cats purr loudly"),
+        completed(6, "run your own"),
+        completed(7, "Final"),
+    ];
+    let verdict = Trace::of(plan(&members), inputs).verdict();
+    let seen: Vec<_> = verdict
+        .members
+        .iter()
+        .map(|member| (member.label.as_str(), member.answered, member.agreement, member.stance))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("Response A", true, Some(0.38), Some(Stance::Agrees)),
+            ("Response B", true, Some(0.0), Some(Stance::Dissents)),
+            ("Response C", true, Some(0.38), Some(Stance::Agrees)),
+            ("Response D", false, None, None),
+        ]
+    );
+}
+
+/// Each token costs a millionth.
+fn priced(members: &[&str], budget: u64) -> Plan {
+    let million = Price {
+        input_per_million: Money::from_millionths(1_000_000),
+        output_per_million: Money::from_millionths(1_000_000),
+    };
+    let names = members.iter().copied().chain(["m/s"]);
+    let prices: BTreeMap<ModelId, Price> = names.map(|name| (name.parse().unwrap(), million)).collect();
+    Plan {
+        prices: Prices::from(prices),
+        budget: Some(Money::from_millionths(budget)),
+        ..plan(members)
+    }
+}
+
+/// What the request of each call may cost, in order.
+fn may_cost(trace: &Trace) -> Vec<u64> {
+    let one = |request: &Request| {
+        crate::llm::input_bound(&request.messages) + u64::from(request.max_output_tokens)
+    };
+    trace.requests.iter().map(one).collect()
+}
+
+#[test]
+fn each_stage_tells_what_it_cost_and_how_long_it_took() {
+    let mut inputs = two_members_done();
+    inputs.push(completed(4, "Final"));
+    let verdict = Trace::of(priced(&["m/a", "m/b"], u64::MAX), inputs).verdict();
+    let seen: Vec<_> = verdict
+        .stages
+        .iter()
+        .map(|stage| (stage.cost.millionths(), stage.usage.total(), stage.duration_ms))
+        .collect();
+    assert_eq!(seen, [(22, 22, 2_000), (22, 22, 2_000), (11, 11, 1_000)]);
+    assert_eq!(verdict.stages[0].answers[1].cost.millionths(), 11);
+}
+
+#[test]
+fn no_stage_begins_that_could_cost_more_than_is_left_of_the_budget() {
+    let members = ["m/a", "m/b"];
+    let all = || {
+        let mut inputs = two_members_done();
+        inputs.push(completed(4, "Final"));
+        inputs
+    };
+    let costs = may_cost(&Trace::of(priced(&members, u64::MAX), all()));
+    // What was spent before each stage is known by then: two answers cost 22.
+    let review = 22 + costs[2] + costs[3];
+    let synthesis = 44 + costs[4];
+    assert!(synthesis < review, "{costs:?}");
+
+    let verdict = Trace::of(priced(&members, review), all()).verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.skipped.len()), ("Final", 0));
+
+    // Too little by one for the review; the synthesis of the first answers is cheaper.
+    let inputs = [completed(0, "x"), completed(1, "y"), completed(2, "Final")];
+    let trace = Trace::of(priced(&members, review - 1), inputs);
+    assert!(trace.lines.iter().any(|line| line.contains("stage.skipped")), "{:#?}", trace.lines);
+    let verdict = trace.verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
+    let skipped = &verdict.skipped[0];
+    assert_eq!(
+        (skipped.stage, skipped.reason),
+        (Stage::PeerReviewAndRevision, SkipReason::Budget)
+    );
+    assert!(skipped.detail.starts_with("it can cost up to 0.0"), "{}", skipped.detail);
+
+    // Too little for either: a member's own answer is all there is.
+    let inputs = [completed(0, "x"), completed(1, "y")];
+    let verdict = Trace::of(priced(&members, costs[0] + costs[1]), inputs).verdict();
+    assert!(verdict.degraded && verdict.chosen.is_some());
+    assert_eq!(verdict.skipped.len(), 2);
+}
+
+#[test]
+fn a_failed_call_counts_against_the_budget_with_all_that_it_may_have_cost() {
+    let members = ["m/a", "m/b"];
+    let mut inputs = two_members_done();
+    inputs.extend([failed(4), completed(5, "Final")]);
+    let costs = may_cost(&Trace::of(priced(&members, u64::MAX), inputs));
+    let both = 44 + costs[4] + costs[5];
+
+    let mut inputs = two_members_done();
+    inputs.extend([failed(4), completed(5, "Final")]);
+    let verdict = Trace::of(priced(&members, both), inputs).verdict();
+    assert_eq!(verdict.synthesizer.unwrap().as_str(), "m/a");
+
+    let mut inputs = two_members_done();
+    inputs.push(failed(4));
+    let verdict = Trace::of(priced(&members, both - 1), inputs).verdict();
+    assert!(verdict.degraded, "nobody else could be paid");
+}
+
+#[test]
+fn members_with_the_same_model_are_asked_in_different_ways_in_every_stage() {
+    let trace = Trace::of(
+        plan(&["m/a", "m/a"]),
+        [completed(0, "one"), completed(1, "two"), completed(2, "1"), completed(3, "2")],
+    );
+    let seeds: Vec<_> = trace.requests.iter().map(|request| request.sampling.seed).collect();
+    assert_eq!(seeds, [Some(1), Some(2), Some(1), Some(2), None]);
 }
