@@ -105,7 +105,7 @@ impl Analyses {
         let this = self.clone();
         let started = Instant::now();
         let mut plan = plan::plan(&this.panel, &this.prices, &question);
-        let mut analysis = Analysis::begin(AnalysisId::generate(), &question, &plan)?;
+        let mut analysis = Analysis::begin(&question, &plan)?;
         let key = question
             .use_cache
             .then(|| remembered::key(question.account, &plan))

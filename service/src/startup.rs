@@ -25,6 +25,7 @@ use crate::{
     limits::{self, Limits},
     llm::{Catalog, Provider, mock::Mock},
     metering::Prices,
+    resumable::Runs,
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
 };
@@ -123,6 +124,7 @@ impl Application {
             CacheProbe(remote.clone()),
             stop.clone(),
         ));
+        let runs = Runs::new(remote.clone());
         let cache = Tiered::new(remote, Memory::new(config.cache.max_bytes));
 
         let health = Arc::new(Health::new(config.profile, config.mode));
@@ -172,6 +174,7 @@ impl Application {
         let in_flight = InFlight::default();
         let router = http::router(Api {
             analyses,
+            runs,
             catalog,
             authenticator,
             limits,

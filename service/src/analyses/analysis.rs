@@ -62,10 +62,10 @@ pub struct Analysis {
 
 impl Analysis {
     /// One that has no answer yet.
-    pub(super) fn begin(id: AnalysisId, question: &Question, plan: &Plan) -> Result<Self, InvalidPrompt> {
+    pub(super) fn begin(question: &Question, plan: &Plan) -> Result<Self, InvalidPrompt> {
         let conversation = &question.conversation;
         Ok(Self {
-            id,
+            id: question.id,
             created_at: now(),
             prompt: conversation.question()?,
             messages: if conversation.is_one_question() {

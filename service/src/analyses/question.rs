@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    domain::{Account, ApiKeyId, Conversation, ModelId, Money},
+    domain::{Account, AnalysisId, ApiKeyId, Conversation, ModelId, Money},
     limits::Allowance,
     llm::Sampling,
     panel::{Stage, Stages},
@@ -10,6 +10,8 @@ use crate::{
 /// What is asked.
 #[derive(Clone)]
 pub struct Question {
+    /// The name that the answer is to have.
+    pub id: AnalysisId,
     /// Who asks.
     pub account: Account,
     /// The API key that was used, where one was.
@@ -70,6 +72,7 @@ impl Question {
     /// A question with nothing special about it.
     pub fn new(conversation: Conversation, account: Account, allowance: Allowance) -> Self {
         Self {
+            id: AnalysisId::generate(),
             account,
             key: None,
             allowance,

@@ -1,14 +1,14 @@
 //! The panel: ask it, as a whole or as it goes, and read a result again.
 
+mod events;
 mod options;
 
 use axum::{
     Extension, Json,
     extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, StatusCode, header},
-    response::{IntoResponse, Response, sse},
+    response::{IntoResponse, Response},
 };
-use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,15 +19,14 @@ use super::{
     context::RequestId,
     pages::{PageQuery, next},
     problem::ProblemBody,
-    sse::{event, respond},
 };
+use events::{endings, next_event, respond_with, stream};
 use options::AnalysisOptions;
 
 use crate::{
-    analyses::{Analysis, Question, Update},
+    analyses::{Analysis, Question},
     auth::Principal,
     domain::{AnalysisId, Conversation, Prompt, Turn},
-    ledger::NotRecorded,
     limits::Allowance,
     panel::Event,
 };
@@ -98,11 +97,10 @@ pub(super) async fn create(
         ..Question::new(request.conversation()?, principal.account(), allowance)
     };
     if accepts_events(&headers) {
-        return Ok(respond(events(
-            api.analyses.run(question).await?,
-            details,
-            request_id,
-        )));
+        return stream(&api, question, &request.options, request_id).await;
+    }
+    if request.options.resumable {
+        return Err(not_a_stream());
     }
     let analysis = api.analyses.ask(question).await?;
     let cache = cache_header(&analysis);
@@ -201,29 +199,55 @@ pub(super) async fn delete(
     }
 }
 
-fn missing() -> Problem {
-    Problem::not_found("There is no analysis of this id.")
+/// Read on where a stream broke off, that was asked for with `options.resumable`.
+///
+/// Events come from the one after `Last-Event-ID` on, from whichever replica. They are kept for five minutes.
+#[utoipa::path(
+    get,
+    path = "/api/v1/analyses/{id}/events",
+    tag = "analyses",
+    params(
+        ("id" = AnalysisId, Path, description = "The id that the first event told."),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last event that was read; without it all are told."),
+    ),
+    responses(
+        (status = 200, description = "The events.", body = Event, content_type = "text/event-stream"),
+        (status = "4XX", description = "There is no such stream, or not any more.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Other replicas' events cannot be read at the moment.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn resume(
+    State(api): State<Api>,
+    principal: Principal,
+    Extension(request_id): Extension<RequestId>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id: AnalysisId = id.parse().map_err(|_| no_events())?;
+    let from = next_event(&headers)?;
+    let runs = &api.runs;
+    let entries = runs
+        .resume(principal.account(), id, from, &endings(&request_id))
+        .await
+        .map_err(|error| {
+            tracing::warn!(%error, "a stream cannot be resumed");
+            Problem::unavailable("events-unavailable", "The events of other replicas cannot be read; try again later.")
+        })?;
+    Ok(respond_with(entries.ok_or_else(no_events)?))
 }
 
-fn events(
-    updates: impl Stream<Item = Update> + Send,
-    details: bool,
-    request_id: RequestId,
-) -> impl Stream<Item = sse::Event> + Send {
-    updates.enumerate().map(move |(index, update)| match update {
-        Update::Event(happened) => event(index, happened.name(), &happened),
-        Update::Completed(analysis) => event(index, "analysis.completed", &shown(*analysis, details)),
-        Update::Failed(failure) => event(
-            index,
-            "analysis.failed",
-            &Problem::from(failure).to_value(request_id.as_str()),
-        ),
-        Update::NotRecorded => event(
-            index,
-            "analysis.failed",
-            &Problem::from(NotRecorded).to_value(request_id.as_str()),
-        ),
-    })
+fn no_events() -> Problem {
+    Problem::not_found("There are no events of this id, or not any more.")
+}
+
+fn not_a_stream() -> Problem {
+    let detail = "is for streams; accept text/event-stream, or leave it out";
+    let summary = format!("The body does not fit: options.resumable {detail}.");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at("/options/resumable", detail)
+}
+
+fn missing() -> Problem {
+    Problem::not_found("There is no analysis of this id.")
 }
 
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {

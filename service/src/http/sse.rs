@@ -9,6 +9,8 @@ use axum::response::{
 use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, header};
 
+use crate::resumable::Entry;
+
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// An answer of events. Proxies are asked not to hold them back.
@@ -25,8 +27,18 @@ pub(super) fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Res
     response
 }
 
-/// One event: its number, its name, and its data as JSON.
-pub(super) fn event(number: usize, name: &str, data: &impl serde::Serialize) -> Event {
-    let data = serde_json::to_string(data).unwrap_or_default();
-    Event::default().id(number.to_string()).event(name).data(data)
+/// One event: its number, its name, and its data.
+pub(super) fn event(number: u64, entry: &Entry) -> Event {
+    Event::default()
+        .id(number.to_string())
+        .event(&entry.name)
+        .data(&entry.data)
+}
+
+/// What an event says, as JSON.
+pub(super) fn entry(name: &str, data: &impl serde::Serialize) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        data: serde_json::to_string(data).unwrap_or_default(),
+    }
 }

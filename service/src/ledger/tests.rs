@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     domain::{ModelId, Outcome},
-    llm::{self, Message, Role, Sampling, mock::Mock},
+    llm::{self, Message, mock::Mock},
     store::{self, DailyUsage, UsageRecord, UsageStore},
 };
 
@@ -139,14 +139,8 @@ fn request() -> Request {
 
 fn question(model: ModelId) -> llm::Request {
     llm::Request {
-        model,
-        messages: vec![Message {
-            role: Role::User,
-            content: "What is it?".to_owned(),
-        }],
-        max_output_tokens: 100,
-        sampling: Sampling::default(),
-        stop: Vec::new(),
+        max_output_tokens: Some(100),
+        ..llm::Request::new(model, vec![Message::user("What is it?")])
     }
 }
 

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use super::Meter;
 use crate::{
     domain::Usage,
-    llm::{Delta, Deltas, Error, ModelInfo, Provider, Request},
+    llm::{Delta, Deltas, Error, Message, ModelInfo, Provider, Request},
 };
 
 /// About as many bytes make a token.
@@ -33,7 +33,7 @@ impl Provider for Metered {
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
         let model = request.model.clone();
-        let read = request.messages.iter().map(|message| message.content.len()).sum();
+        let read = request.messages.iter().map(Message::bytes).sum();
         let mut deltas = self.provider.stream(request).await?;
         let meter = self.meter.clone();
         let call = meter.asked(model, guess(read, 0));
@@ -45,8 +45,12 @@ impl Provider for Metered {
                         written += text.len();
                         meter.took(call, guess(read, written));
                     }
+                    Ok(Delta::ToolCall(part)) => {
+                        written += part.arguments.len();
+                        meter.took(call, guess(read, written));
+                    }
                     Ok(Delta::End { usage, .. }) => meter.took(call, *usage),
-                    Err(_) => {}
+                    Ok(Delta::Logprobs(_)) | Err(_) => {}
                 }
                 yield delta;
             }

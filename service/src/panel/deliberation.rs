@@ -4,12 +4,15 @@
 mod ending;
 mod stages;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{Event, Failure, LeftOut, MemberAnswer, Plan, Reason, Skipped, Stage, StageReport, Verdict};
 use crate::{
     domain::{ModelId, Money, Usage},
-    llm::{Completion, FinishReason, Request},
+    llm::{Completion, FinishReason, Message, Request},
 };
 
 /// Names one call within a panel.
@@ -27,7 +30,12 @@ pub(super) enum Input {
         took: Duration,
     },
     /// A call failed.
-    Failed { call: CallId, detail: String },
+    Failed {
+        call: CallId,
+        detail: String,
+        /// Whether the provider did not take the request at all, so that another one may be taken.
+        refused: bool,
+    },
     /// The time of the stage is over.
     TimeOver,
 }
@@ -50,6 +58,7 @@ pub(super) enum Action {
 struct Pending {
     member: Option<usize>,
     model: ModelId,
+    messages: Vec<Message>,
     /// The most that it can take.
     worst: Usage,
 }
@@ -66,6 +75,8 @@ pub(super) struct Deliberation {
     /// Answers of the current stage, by member.
     answers: BTreeMap<usize, MemberAnswer>,
     pending: BTreeMap<CallId, Pending>,
+    /// Members whose model does not let its words be chosen in another way than the request's.
+    plain: BTreeSet<usize>,
     calls: CallId,
     attempts: usize,
     failed_in_stage: usize,
@@ -87,6 +98,7 @@ impl Deliberation {
             now: Duration::ZERO,
             answers: BTreeMap::new(),
             pending: BTreeMap::new(),
+            plain: BTreeSet::new(),
             calls: 0,
             attempts: 0,
             failed_in_stage: 0,
@@ -115,7 +127,12 @@ impl Deliberation {
                 completion,
                 took,
             } => self.completed(call, completion, took),
-            Input::Failed { call, detail } => match self.pending.remove(&call) {
+            Input::Failed {
+                call,
+                detail,
+                refused,
+            } => match self.pending.remove(&call) {
+                Some(pending) if refused && self.is_varied(&pending) => self.ask_plainly(pending),
                 Some(pending) => {
                     let failed = self.leave_out(pending, Reason::Failed, detail);
                     self.after(failed)

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::Stage;
 use crate::{
     domain::{Conversation, Speaker, Turn},
-    llm::{Message, Role},
+    llm::Message,
 };
 
 const INITIAL_RESPONSE: &str = include_str!("prompts/initial_response.txt");
@@ -32,9 +32,10 @@ pub fn fingerprint() -> String {
 
 /// The turns of the conversation as they are: what was said is what the model goes on from.
 pub(super) fn initial(conversation: &Conversation) -> Vec<Message> {
-    let instructions = message(Speaker::System, instructions(Stage::InitialResponse));
-    let turns = conversation.turns().iter().map(|turn| message(turn.role, &turn.content));
-    std::iter::once(instructions).chain(turns).collect()
+    let instructions = Message::system(instructions(Stage::InitialResponse));
+    std::iter::once(instructions)
+        .chain(conversation.turns().iter().map(message))
+        .collect()
 }
 
 pub(super) fn review(conversation: &Conversation, own: &str, peers: &[(String, &str)]) -> Vec<Message> {
@@ -51,20 +52,14 @@ pub(super) fn synthesis(conversation: &Conversation, answers: &[(String, &str)])
 }
 
 fn told(stage: Stage, text: &str) -> Vec<Message> {
-    vec![
-        message(Speaker::System, instructions(stage)),
-        message(Speaker::User, text),
-    ]
+    vec![Message::system(instructions(stage)), Message::user(text)]
 }
 
-fn message(speaker: Speaker, text: &str) -> Message {
-    Message {
-        role: match speaker {
-            Speaker::System => Role::System,
-            Speaker::User => Role::User,
-            Speaker::Assistant => Role::Assistant,
-        },
-        content: text.to_owned(),
+fn message(turn: &Turn) -> Message {
+    match turn.role {
+        Speaker::System => Message::system(turn.content.as_str()),
+        Speaker::User => Message::user(turn.content.as_str()),
+        Speaker::Assistant => Message::assistant(turn.content.as_str()),
     }
 }
 
@@ -117,7 +112,7 @@ mod tests {
     fn shown(messages: &[Message]) -> String {
         let shown = messages
             .iter()
-            .map(|message| format!("[{}]\n{}\n", message.role, message.content));
+            .map(|message| format!("[{}]\n{}\n", message.role(), message.text()));
         shown.collect()
     }
 

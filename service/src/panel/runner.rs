@@ -13,7 +13,7 @@ use super::{
     Event, Failure, Plan, Verdict,
     deliberation::{Action, CallId, Deliberation, Input},
 };
-use crate::llm::{Completion, Delta, Error, Provider, Request};
+use crate::llm::{Assembly, Delta, Error, Provider, Request};
 
 /// What a running panel tells.
 #[derive(Debug)]
@@ -56,18 +56,23 @@ pub fn run(plan: Plan, provider: Arc<dyn Provider>) -> impl Stream<Item = Progre
 fn inputs(call: CallId, request: Request, provider: Arc<dyn Provider>) -> impl Stream<Item = Input> + Send {
     async_stream::stream! {
         let asked = Instant::now();
-        let mut text = String::new();
+        let mut assembly = Assembly::default();
         let failure = match provider.stream(request).await {
             Ok(mut deltas) => loop {
                 match deltas.next().await {
-                    Some(Ok(Delta::Text(part))) => {
-                        text.push_str(&part);
-                        yield Input::Delta { call, text: part };
-                    }
-                    Some(Ok(Delta::End { finish, usage })) => {
-                        let took: Duration = asked.elapsed();
-                        yield Input::Completed { call, completion: Completion { text, finish, usage }, took };
-                        return;
+                    Some(Ok(delta)) => {
+                        if let Delta::Text(text) = &delta {
+                            yield Input::Delta { call, text: text.clone() };
+                        }
+                        match assembly.take(delta) {
+                            Ok(None) => {}
+                            Ok(Some(completion)) => {
+                                let took: Duration = asked.elapsed();
+                                yield Input::Completed { call, completion, took };
+                                return;
+                            }
+                            Err(error) => break error,
+                        }
                     }
                     Some(Err(error)) => break error,
                     None => break Error::Incomplete,
@@ -75,7 +80,8 @@ fn inputs(call: CallId, request: Request, provider: Arc<dyn Provider>) -> impl S
             },
             Err(error) => error,
         };
-        yield Input::Failed { call, detail: failure.to_string() };
+        let refused = matches!(failure, Error::Unsupported { .. } | Error::Refused { .. });
+        yield Input::Failed { call, detail: failure.to_string(), refused };
     }
 }
 

@@ -86,10 +86,10 @@ mod tests {
         async fn stream(&self, request: Request) -> Result<Deltas, Error> {
             let call = self.calls.fetch_add(1, Ordering::SeqCst);
             let text = self.texts[call % self.texts.len()].clone();
-            let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
+            let bytes: usize = request.messages.iter().map(|message| message.text().len()).sum();
             let usage = Usage {
                 input_tokens: bytes as u64,
-                output_tokens: request.max_output_tokens.into(),
+                output_tokens: request.max_output_tokens.unwrap().into(),
             };
             let end = Delta::End {
                 finish: FinishReason::Length,

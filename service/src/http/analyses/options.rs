@@ -35,6 +35,10 @@ pub(super) struct AnalysisOptions {
     /// Whether the result is to hold every answer of every stage.
     #[schema(default = false)]
     pub(super) details: bool,
+    /// Whether the stream can be resumed: the panel then goes on for 60 seconds when its client is gone, and
+    /// `GET /api/v1/analyses/{id}/events` tells its events from `Last-Event-ID` on. For streams only.
+    #[schema(default = false)]
+    pub(super) resumable: bool,
     /// Who answers, by full or bare names. The same one twice counts as two, whose answers are made to differ. Default: the
     /// configured panel.
     #[schema(min_items = 1, max_items = 26, example = json!(["mock/analyst", "skeptic"]))]
@@ -69,6 +73,7 @@ impl Default for AnalysisOptions {
         Self {
             cache: true,
             details: false,
+            resumable: false,
             models: None,
             synthesizer: None,
             stages: None,

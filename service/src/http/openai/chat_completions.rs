@@ -123,11 +123,10 @@ async fn ask_model(
     };
     let bill = Bill::open(&api.analyses.ledger, to_record, reservation).await?;
     let request = Request {
-        model,
-        messages: chat.messages,
-        max_output_tokens,
+        max_output_tokens: Some(max_output_tokens),
         sampling: chat.sampling,
         stop: chat.stop,
+        ..Request::new(model, chat.messages)
     };
     let provider = bill.metering(api.catalog.clone());
     if chat.stream {
@@ -163,7 +162,7 @@ fn provider_problem(error: llm::Error) -> Problem {
     tracing::warn!(%error, "a provider failed a request");
     match error {
         llm::Error::UnknownModel(model) => model_not_found(model.as_str()),
-        llm::Error::Unavailable(_) | llm::Error::Incomplete => Problem::unavailable(
+        _ => Problem::unavailable(
             "provider-unavailable",
             "The model's provider is unavailable; try again later.",
         ),

@@ -109,6 +109,8 @@ pub(super) fn model_chunks(
         loop {
             match deltas.next().await {
                 Some(Ok(Delta::Text(text))) => yield chunks.text(text),
+                // Neither can be asked for yet.
+                Some(Ok(Delta::ToolCall(_) | Delta::Logprobs(_))) => {}
                 Some(Ok(Delta::End { finish, usage })) => {
                     if let Err(problem) = bill.finish(Outcome::Completed).await {
                         yield error(&problem.into());

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{Conversation, Speaker, Turn},
     http::Problem,
-    llm::{Message, Role},
+    llm::{self, Message, Role},
 };
 
 /// What OpenAI takes in a message and this service does not do.
@@ -28,7 +28,7 @@ pub(super) fn read(messages: Vec<ChatMessage>) -> Result<Vec<Message>, Problem> 
         .enumerate()
         .map(|(index, message)| read_one(index, message))
         .collect::<Result<_, _>>()?;
-    if !read.iter().any(|message| message.role == Role::User) {
+    if !read.iter().any(|message| message.role() == Role::User) {
         return Err(invalid("/messages", "must hold a message of the user"));
     }
     Ok(read)
@@ -37,10 +37,10 @@ pub(super) fn read(messages: Vec<ChatMessage>) -> Result<Vec<Message>, Problem> 
 fn read_one(index: usize, message: ChatMessage) -> Result<Message, Problem> {
     let at = format!("/messages/{index}");
     refuse_unsupported(&at, &message.rest, &FIELDS)?;
-    let role = match message.role.as_str() {
-        "system" | "developer" => Role::System,
-        "user" => Role::User,
-        "assistant" => Role::Assistant,
+    let role: fn(String) -> Message = match message.role.as_str() {
+        "system" | "developer" => Message::System,
+        "user" => Message::user,
+        "assistant" => Message::assistant,
         _ => {
             let problem = "must be system, developer, user or assistant; tools are not supported";
             return Err(invalid(&format!("{at}/role"), problem));
@@ -51,7 +51,7 @@ fn read_one(index: usize, message: ChatMessage) -> Result<Message, Problem> {
         Some(Content::Parts(parts)) => join(&at, parts)?,
         None => return Err(invalid(&format!("{at}/content"), "is missing")),
     };
-    Ok(Message { role, content })
+    Ok(role(content))
 }
 
 fn join(at: &str, parts: Vec<Part>) -> Result<String, Problem> {
@@ -75,18 +75,58 @@ fn join(at: &str, parts: Vec<Part>) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// The conversation as the panel takes it.
+/// The conversation as the panel takes it: words.
 pub(super) fn to_conversation(messages: &[Message]) -> Result<Conversation, Problem> {
-    let turn = |message: &Message| Turn {
-        role: match message.role {
-            Role::System => Speaker::System,
-            Role::User => Speaker::User,
-            Role::Assistant => Speaker::Assistant,
-        },
-        content: message.content.clone(),
-    };
-    Conversation::parse(messages.iter().map(turn).collect()).map_err(|error| {
+    let turns = messages.iter().enumerate().map(|(index, message)| {
+        to_turn(message).ok_or_else(|| {
+            let pointer = format!("/messages/{index}");
+            invalid(&pointer, "must be words alone for the panel, which takes no pictures and calls no tools")
+        })
+    });
+    Conversation::parse(turns.collect::<Result<_, _>>()?).map_err(|error| {
         let detail = format!("The messages make no conversation: {error}.");
         Problem::bad_request("invalid-value", detail.clone()).at("/messages", detail)
     })
+}
+
+fn to_turn(message: &Message) -> Option<Turn> {
+    let role = match message {
+        Message::System(_) => Speaker::System,
+        Message::User(parts) if parts.iter().all(|part| matches!(part, llm::Part::Text(_))) => Speaker::User,
+        Message::Assistant { tool_calls, .. } if tool_calls.is_empty() => Speaker::Assistant,
+        Message::User(_) | Message::Assistant { .. } | Message::Tool { .. } => return None,
+    };
+    let content = message.text().into_owned();
+    Some(Turn { role, content })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_panel_takes_the_turns_as_they_are_and_words_alone() {
+        let turns = [
+            Message::system("Be brief."),
+            Message::user("Hi"),
+            Message::assistant("Hello!"),
+            Message::user("Why?"),
+        ];
+        let conversation = to_conversation(&turns).unwrap();
+        assert_eq!(conversation.turns().len(), 4);
+        assert_eq!(conversation.question().unwrap().as_str(), "Why?");
+
+        let picture = llm::Part::Image(llm::Image {
+            source: llm::ImageSource::Url("https://example.com/a.png".to_owned()),
+            detail: None,
+        });
+        let result = Message::Tool {
+            call_id: "1".to_owned(),
+            text: "42".to_owned(),
+        };
+        for other in [Message::User(vec![picture]), result] {
+            let problem = to_conversation(&[Message::user("Why?"), other]).unwrap_err();
+            assert_eq!(problem.to_value("id")["errors"][0]["pointer"], "/messages/1");
+        }
+    }
 }

@@ -51,6 +51,7 @@ impl TryFrom<ChatRequest> for Chat {
                 temperature: request.temperature,
                 top_p: request.top_p,
                 seed: request.seed,
+                ..Sampling::default()
             },
             stop: stops(request.stop)?,
         })

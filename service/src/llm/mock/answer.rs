@@ -6,7 +6,7 @@ use std::cell::Cell;
 use sha2::{Digest as _, Sha256};
 
 use super::Request;
-use crate::llm::Role;
+use crate::llm::{Message, Role};
 
 /// From where a stand-in looks at a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +28,12 @@ pub(super) fn answer(request: &Request, view: View) -> String {
         .messages
         .iter()
         .rev()
-        .find(|message| message.role == Role::User);
-    let asked = asked.map_or("", |message| message.content.as_str());
-    let quoted = quoted_blocks(asked);
+        .find(|message| message.role() == Role::User);
+    let asked = asked.map(Message::text).unwrap_or_default();
+    let quoted = quoted_blocks(&asked);
     let chance = Chance::new(request, view);
     match (quoted.iter().find(|block| block.name == "Question"), view) {
-        (None, _) => opinion(asked, view, &chance),
+        (None, _) => opinion(&asked, view, &chance),
         (Some(question), View::Editor) => synthesis(&question.text, responses(&quoted), &chance),
         (Some(question), _) => revision(&question.text, &quoted, view, &chance),
     }
@@ -223,7 +223,7 @@ impl Chance {
             hash.update(format!("{:?}", request.sampling));
         }
         for message in &request.messages {
-            hash.update(&message.content);
+            hash.update(message.text().as_bytes());
         }
         let hash = u64::from(hash.finalize()[0]);
         match seed {

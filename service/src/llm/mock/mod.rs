@@ -119,7 +119,7 @@ impl Provider for Mock {
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
         match behaviour(&request.model) {
             None => Err(Error::UnknownModel(request.model)),
-            Some(Behaviour::Fails) => Err(Error::Unavailable("this stand-in fails every call".to_owned())),
+            Some(Behaviour::Fails) => Err(Error::unavailable("this stand-in fails every call")),
             Some(Behaviour::Stalls) => Ok(stream::pending().boxed()),
             Some(Behaviour::Dawdles(pause)) => {
                 let deltas = stream::iter(deltas(&request, answer::View::Analyst));
@@ -146,7 +146,9 @@ fn deltas(request: &Request, view: answer::View) -> Vec<Delta> {
         text.truncate(end);
     }
     let words = tokens::split(&text);
-    let limit = usize::try_from(request.max_output_tokens).unwrap_or(usize::MAX);
+    let limit = request
+        .max_output_tokens
+        .map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
     let finish = if words.len() > limit {
         FinishReason::Length
     } else {
@@ -157,7 +159,7 @@ fn deltas(request: &Request, view: answer::View) -> Vec<Delta> {
         input_tokens: request
             .messages
             .iter()
-            .map(|message| tokens::count(&message.content))
+            .map(|message| tokens::count(&message.text()))
             .sum(),
         output_tokens: kept.len() as u64,
     };

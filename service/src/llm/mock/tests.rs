@@ -1,21 +1,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::llm::{Completion, Message, Role, Sampling, complete};
+use crate::llm::{Completion, Message, complete};
 
 async fn ask(model: &str, content: &str, change: impl FnOnce(&mut Request)) -> Result<Completion, Error> {
-    let messages = vec![Message {
-        role: Role::User,
-        content: content.to_owned(),
-    }];
-    let model = model.parse().unwrap();
-    let mut request = Request {
-        model,
-        messages,
-        max_output_tokens: 1_000,
-        sampling: Sampling::default(),
-        stop: Vec::new(),
-    };
+    let mut request = Request::new(model.parse().unwrap(), vec![Message::user(content)]);
     change(&mut request);
     let provider: Arc<dyn Provider> = Arc::new(Mock);
     complete(&provider, request).await
@@ -39,9 +28,11 @@ async fn tokens_are_counted_and_bound_the_answer() {
     let whole = ask("mock/analyst", QUESTION, |_| {}).await.unwrap();
     assert_eq!(whole.usage.input_tokens, 8);
     assert_eq!(whole.finish, FinishReason::Stop);
-    let cut = ask("mock/analyst", QUESTION, |request| request.max_output_tokens = 3)
-        .await
-        .unwrap();
+    let cut = ask("mock/analyst", QUESTION, |request| {
+        request.max_output_tokens = Some(3)
+    })
+    .await
+    .unwrap();
     assert_eq!((cut.usage.output_tokens, cut.finish), (3, FinishReason::Length));
     assert!(whole.text.starts_with(&cut.text));
 }
@@ -95,7 +86,7 @@ async fn a_synthesis_names_what_all_responses_share_and_each_ones_point() {
 #[tokio::test]
 async fn some_stand_ins_fail_on_purpose() {
     let failed = ask("mock/unavailable", QUESTION, |_| {}).await;
-    assert!(matches!(failed, Err(Error::Unavailable(_))));
+    assert!(matches!(failed, Err(Error::Unavailable { .. })));
     let unknown = ask("mock/nobody", QUESTION, |_| {}).await;
     assert!(matches!(unknown, Err(Error::UnknownModel(_))));
 }

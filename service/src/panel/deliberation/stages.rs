@@ -162,40 +162,59 @@ impl Deliberation {
     }
 
     fn call(&mut self, member: Option<usize>, model: ModelId, messages: Vec<Message>) -> Vec<Action> {
-        let request = self.request(member, model.clone(), messages);
-        let call = self.calls;
-        self.calls += 1;
-        self.pending.insert(
-            call,
-            Pending {
-                member,
-                model: model.clone(),
-                worst: bound(&request.messages, request.max_output_tokens),
-            },
-        );
         let label = member.map(|member| self.plan.label_of(member));
         let started = Event::ModelStarted {
             stage: self.stage,
             label,
-            model,
+            model: model.clone(),
         };
-        vec![Action::Emit(started), Action::Call { call, request }]
+        vec![Action::Emit(started), self.ask(member, model, messages)]
     }
 
-    fn request(&self, member: Option<usize>, model: ModelId, messages: Vec<Message>) -> Request {
+    fn ask(&mut self, member: Option<usize>, model: ModelId, messages: Vec<Message>) -> Action {
         let plan = &self.plan;
         // The bounds of the final answer are its own: a member that stopped there would have no say.
-        let (max_output_tokens, sampling, stop): (u32, Sampling, Vec<String>) = match member {
-            Some(member) => (plan.max_output_tokens, plan.sampling_of(member), Vec::new()),
+        let (max_output_tokens, sampling, stop) = match member {
+            Some(member) => (plan.max_output_tokens, self.sampling_of(member), Vec::new()),
             None => (plan.max_answer_tokens, plan.sampling, plan.stop.clone()),
         };
-        Request {
-            model,
-            messages,
-            max_output_tokens,
+        let pending = Pending {
+            member,
+            model: model.clone(),
+            worst: bound(&messages, max_output_tokens),
+            messages: messages.clone(),
+        };
+        let call = self.calls;
+        self.calls += 1;
+        self.pending.insert(call, pending);
+        let request = Request {
+            max_output_tokens: Some(max_output_tokens),
             sampling,
             stop,
+            ..Request::new(model, messages)
+        };
+        Action::Call { call, request }
+    }
+
+    fn sampling_of(&self, member: usize) -> Sampling {
+        if self.plain.contains(&member) {
+            self.plan.sampling
+        } else {
+            self.plan.sampling_of(member)
         }
+    }
+
+    /// Whether a member was asked in a way of its own, which the request did not say.
+    pub(super) fn is_varied(&self, pending: &Pending) -> bool {
+        let member = pending.member;
+        member.is_some_and(|member| self.sampling_of(member) != self.plan.sampling)
+    }
+
+    /// Asks a member again, in no way of its own: not every model lets its temperature or seed be set, and one that
+    /// refuses has taken nothing.
+    pub(super) fn ask_plainly(&mut self, pending: Pending) -> Vec<Action> {
+        self.plain.extend(pending.member);
+        vec![self.ask(pending.member, pending.model, pending.messages)]
     }
 
     /// What the writer of the final answer reads.

@@ -24,6 +24,8 @@ fn completed(call: CallId, text: &str) -> Input {
     };
     let completion = Completion {
         text: text.to_owned(),
+        tool_calls: Vec::new(),
+        logprobs: Vec::new(),
         finish: FinishReason::Stop,
         usage,
     };
@@ -38,6 +40,7 @@ fn failed(call: CallId) -> Input {
     Input::Failed {
         call,
         detail: "out of order".to_owned(),
+        refused: false,
     }
 }
 
@@ -149,7 +152,7 @@ fn a_member_reviews_its_own_answer_and_the_others_under_neutral_names() {
         plan(&THREE),
         [completed(0, "alpha"), completed(1, "beta"), completed(2, "gamma")],
     );
-    let review = &trace.requests[4].messages[1].content;
+    let review = &trace.requests[4].messages[1].text();
     assert_eq!(
         review,
         "Question:\n> Should we?\n\nYour answer:\n> beta\n\nResponse A:\n> alpha\n\nResponse C:\n> gamma\n\n"
@@ -171,7 +174,7 @@ fn only_the_final_answer_is_bound_by_the_requests_length_and_stop_texts() {
     let bounds: Vec<_> = trace
         .requests
         .iter()
-        .map(|request| (request.max_output_tokens, request.stop.len()))
+        .map(|request| (request.max_output_tokens.unwrap(), request.stop.len()))
         .collect();
     assert_eq!(bounds, [(100, 0), (100, 0), (100, 0), (100, 0), (50, 1)]);
 }
@@ -189,7 +192,7 @@ fn a_failed_member_is_left_out_and_named() {
             completed(5, "Final"),
         ],
     );
-    assert!(!trace.requests[3].messages[1].content.contains("Response B"));
+    assert!(!trace.requests[3].messages[1].text().contains("Response B"));
     let verdict = trace.verdict();
     assert_eq!(verdict.left_out.len(), 1);
     let left_out = &verdict.left_out[0];
@@ -317,7 +320,7 @@ fn the_same_model_twice_is_two_members() {
     assert_eq!(trace.requests.len(), 4);
     assert!(
         trace.requests[2].messages[1]
-            .content
+            .text()
             .contains("Response B:\n> two")
     );
 }
@@ -332,7 +335,7 @@ fn without_a_review_the_first_answers_are_joined() {
         ..plan(&["m/a", "m/b"])
     };
     let trace = Trace::of(short, [completed(0, "x"), completed(1, "y"), completed(2, "Final")]);
-    assert!(trace.requests[2].messages[1].content.contains("Response B:\n> y"));
+    assert!(trace.requests[2].messages[1].text().contains("Response B:\n> y"));
     let verdict = trace.verdict();
     assert_eq!((verdict.answer.as_str(), verdict.skipped.len()), ("Final", 0));
 }
@@ -410,7 +413,7 @@ fn priced(members: &[&str], budget: u64) -> Plan {
 /// What the request of each call may cost, in order.
 fn may_cost(trace: &Trace) -> Vec<u64> {
     let one = |request: &Request| {
-        crate::llm::input_bound(&request.messages) + u64::from(request.max_output_tokens)
+        request.input_bound() + u64::from(request.max_output_tokens.unwrap())
     };
     trace.requests.iter().map(one).collect()
 }
@@ -493,4 +496,29 @@ fn members_with_the_same_model_are_asked_in_different_ways_in_every_stage() {
     );
     let seeds: Vec<_> = trace.requests.iter().map(|request| request.sampling.seed).collect();
     assert_eq!(seeds, [Some(1), Some(2), Some(1), Some(2), None]);
+}
+
+#[test]
+fn a_variation_that_a_provider_does_not_take_is_left_out_and_not_the_member() {
+    let refused = |call| Input::Failed {
+        call,
+        detail: "no seeds here".to_owned(),
+        refused: true,
+    };
+    let inputs = [
+        refused(0),
+        completed(1, "two"),
+        completed(2, "one"),
+        completed(3, "1"),
+        completed(4, "2"),
+    ];
+    let trace = Trace::of(plan(&["m/a", "m/a"]), inputs);
+    let seeds: Vec<_> = trace.requests.iter().map(|request| request.sampling.seed).collect();
+    assert_eq!(seeds, [Some(1), Some(2), None, None, Some(2), None]);
+    assert_eq!(trace.requests[0].messages, trace.requests[2].messages);
+    assert!(!trace.lines.iter().any(|line| line.contains("model.failed")));
+
+    let inputs = [refused(0), refused(2), completed(1, "two")];
+    let failure = Trace::of(plan(&["m/a", "m/a"]), inputs).failure();
+    assert_eq!(failure.left_out[0].detail, "no seeds here", "once is enough");
 }
