@@ -6,7 +6,7 @@ use super::Question;
 use crate::{
     cache::Tier,
     domain::{AnalysisId, InvalidPrompt, ModelId, Money, Prompt, Turn, Usage},
-    panel::{Chosen, LeftOut, Member, Plan, Skipped, StageReport, Verdict},
+    panel::{Chosen, Comparison, LeftOut, Member, Plan, Skipped, StageReport, Verdict},
 };
 
 /// What came of it.
@@ -31,6 +31,9 @@ pub struct Analysis {
     pub members: Vec<Member>,
     /// Who wrote the final answer; nobody where it is a member's own.
     pub synthesizer: Option<ModelId>,
+    /// What the members' last answers have in common, and what not, where that was asked for. Where it could not be had,
+    /// `left_out` says why.
+    pub verdict: Option<Comparison>,
     /// Whose own answer the final one is, where nobody wrote it from all of them: the one that has most in common with
     /// the others.
     pub chosen: Option<Chosen>,
@@ -76,6 +79,7 @@ impl Analysis {
             answer: String::new(),
             models: plan.members.clone(),
             members: Vec::new(),
+            verdict: None,
             synthesizer: None,
             chosen: None,
             degraded: false,
@@ -100,6 +104,7 @@ impl Analysis {
             degraded,
             truncated,
             members,
+            comparison,
             left_out,
             skipped,
             usage: _,
@@ -111,6 +116,7 @@ impl Analysis {
         self.degraded = degraded;
         self.truncated = truncated;
         self.members = members;
+        self.verdict = comparison;
         self.left_out = left_out;
         self.skipped = skipped;
         self.stages = stages;

@@ -41,6 +41,8 @@ pub struct PanelOptions {
     pub synthesizer: Option<ModelId>,
     /// Which stages run.
     pub stages: Stages,
+    /// Whether the answers are compared too.
+    pub verdict: bool,
     /// With fewer answers than this there is no verdict.
     pub min_models: Option<usize>,
     /// How long all stages may take together.
@@ -59,6 +61,7 @@ impl Default for PanelOptions {
             models: None,
             synthesizer: None,
             stages: Stages::ALL,
+            verdict: false,
             min_models: None,
             deadline: None,
             stage_deadlines: BTreeMap::new(),

@@ -7,7 +7,7 @@ use crate::{
     cache::{self, Key, Tier},
     domain::{Account, Conversation, ModelId},
     llm::Sampling,
-    panel::{self, Chosen, Member, Plan, SkipReason, Stages, StageReport},
+    panel::{self, Chosen, Comparison, Member, Plan, SkipReason, Stages, StageReport},
 };
 
 /// What the cache keeps.
@@ -18,6 +18,7 @@ pub(super) struct Remembered {
     chosen: Option<Chosen>,
     truncated: bool,
     members: Vec<Member>,
+    verdict: Option<Comparison>,
     stages: Vec<StageReport>,
 }
 
@@ -29,6 +30,7 @@ struct CanonicalRequest<'a> {
     models: &'a [ModelId],
     synthesizer: &'a ModelId,
     stages: Stages,
+    verdict: bool,
     min_models: usize,
     max_output_tokens: u32,
     max_answer_tokens: u32,
@@ -44,6 +46,7 @@ pub(super) fn key(account: Account, plan: &Plan) -> Option<Key> {
         members,
         synthesizer,
         stages,
+        verdict,
         min_models,
         max_output_tokens,
         max_answer_tokens,
@@ -59,6 +62,7 @@ pub(super) fn key(account: Account, plan: &Plan) -> Option<Key> {
         models: members,
         synthesizer,
         stages: *stages,
+        verdict: *verdict,
         min_models: *min_models,
         max_output_tokens: *max_output_tokens,
         max_answer_tokens: *max_answer_tokens,
@@ -84,6 +88,7 @@ impl Remembered {
             chosen: analysis.chosen.clone(),
             truncated: analysis.truncated,
             members: analysis.members.clone(),
+            verdict: analysis.verdict.clone(),
             stages: analysis.stages.clone(),
         })
     }
@@ -108,6 +113,7 @@ impl Analysis {
             chosen,
             truncated,
             members,
+            verdict,
             stages,
         } = remembered;
         self.answer = answer;
@@ -115,6 +121,7 @@ impl Analysis {
         self.chosen = chosen;
         self.truncated = truncated;
         self.members = members;
+        self.verdict = verdict;
         self.stages = stages;
         self.cached = true;
         self.cache = Some(tier);

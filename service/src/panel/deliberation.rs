@@ -4,12 +4,16 @@
 mod ending;
 mod stages;
 
+pub(super) use stages::comparing;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use super::{Event, Failure, LeftOut, MemberAnswer, Plan, Reason, Skipped, Stage, StageReport, Verdict};
+use super::{
+    Comparison, Event, Failure, LeftOut, MemberAnswer, Plan, Reason, Skipped, Stage, StageReport, Verdict,
+};
 use crate::{
     domain::{ModelId, Money, Usage},
     llm::{Completion, FinishReason, Message, Request},
@@ -53,15 +57,29 @@ pub(super) enum Action {
     Finish(Result<Verdict, Failure>),
 }
 
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// A member's answer.
+    Answer(usize),
+    /// The final answer.
+    Write,
+    /// The comparison of the members' answers.
+    Compare,
+}
+
 /// A call that is under way.
 #[derive(Debug)]
 struct Pending {
-    member: Option<usize>,
+    task: Task,
     model: ModelId,
     messages: Vec<Message>,
     /// The most that it can take.
     worst: Usage,
 }
+
+/// What the comparison goes by where members go by their neutral names.
+const COMPARISON: &str = "Verdict";
 
 /// A panel under way.
 #[derive(Debug)]
@@ -77,6 +95,8 @@ pub(super) struct Deliberation {
     pending: BTreeMap<CallId, Pending>,
     /// Members whose model does not let its words be chosen in another way than the request's.
     plain: BTreeSet<usize>,
+    /// Whether the comparison's model takes no schema.
+    no_schema: bool,
     calls: CallId,
     attempts: usize,
     failed_in_stage: usize,
@@ -85,6 +105,11 @@ pub(super) struct Deliberation {
     usage: Usage,
     /// What all calls have cost. One that failed may have cost what it could at most.
     spent: Money,
+    /// What the calls of the stage took that ended.
+    taken: (Usage, Money),
+    /// Who wrote the final answer, once that is settled: nobody, where nobody could.
+    written: Option<Option<MemberAnswer>>,
+    comparison: Option<Comparison>,
     reports: Vec<StageReport>,
 }
 
@@ -99,6 +124,7 @@ impl Deliberation {
             answers: BTreeMap::new(),
             pending: BTreeMap::new(),
             plain: BTreeSet::new(),
+            no_schema: false,
             calls: 0,
             attempts: 0,
             failed_in_stage: 0,
@@ -106,6 +132,9 @@ impl Deliberation {
             skipped: Vec::new(),
             usage: Usage::default(),
             spent: Money::default(),
+            taken: Default::default(),
+            written: None,
+            comparison: None,
             reports: Vec::new(),
         };
         let actions = panel.begin_initial_response();
@@ -132,11 +161,8 @@ impl Deliberation {
                 detail,
                 refused,
             } => match self.pending.remove(&call) {
-                Some(pending) if refused && self.is_varied(&pending) => self.ask_plainly(pending),
-                Some(pending) => {
-                    let failed = self.leave_out(pending, Reason::Failed, detail);
-                    self.after(failed)
-                }
+                Some(pending) if refused && self.is_special(&pending) => self.ask_plainly(pending),
+                Some(pending) => self.failed(pending, detail),
                 None => Vec::new(),
             },
             Input::TimeOver => self.time_over(),
@@ -145,7 +171,7 @@ impl Deliberation {
 
     fn delta(&self, call: CallId, text: String) -> Vec<Action> {
         match self.pending.get(&call) {
-            Some(pending) if self.stage == Stage::UltraSynthesis => {
+            Some(pending) if pending.task == Task::Write => {
                 let model = pending.model.clone();
                 vec![Action::Emit(Event::SynthesisDelta {
                     model,
@@ -161,15 +187,20 @@ impl Deliberation {
         let Some(pending) = self.pending.remove(&call) else {
             return Vec::new();
         };
-        self.usage += completion.usage;
         let cost = self.plan.prices.cost(&pending.model, completion.usage);
+        self.usage += completion.usage;
+        self.taken.0 += completion.usage;
+        self.taken.1 += cost;
+        if pending.task == Task::Compare {
+            self.spent += cost;
+            return self.compared(pending, &completion.text);
+        }
         if completion.text.trim().is_empty() {
-            let failed = self.leave_out(pending, Reason::Failed, "the answer is empty".to_owned());
-            return self.after(failed);
+            return self.failed(pending, "the answer is empty".to_owned());
         }
         self.spent += cost;
         let answer = MemberAnswer {
-            label: pending.member.map(|member| self.plan.label_of(member)),
+            label: self.label_of(pending.task),
             model: pending.model,
             text: completion.text,
             truncated: completion.finish == FinishReason::Length,
@@ -177,54 +208,92 @@ impl Deliberation {
             cost,
             duration_ms: millis(took),
         };
-        let event = Event::ModelCompleted {
+        let mut actions = vec![Action::Emit(Event::ModelCompleted {
             stage: self.stage,
             answer: answer.clone(),
-        };
-        match pending.member {
-            Some(member) => {
-                self.answers.insert(member, answer);
-                self.after(Action::Emit(event))
-            }
-            None => self.conclude(Action::Emit(event), answer),
+        })];
+        if let Task::Answer(member) = pending.task {
+            self.answers.insert(member, answer);
+        } else {
+            self.written = Some(Some(answer));
         }
+        actions.extend(self.go_on());
+        actions
+    }
+
+    /// The comparison is there, if it is one.
+    fn compared(&mut self, pending: Pending, text: &str) -> Vec<Action> {
+        let labels: Vec<String> = self.answers.keys().map(|member| self.plan.label_of(*member)).collect();
+        let mut actions = vec![match Comparison::read(text, &labels) {
+            Ok(verdict) => {
+                self.comparison = Some(verdict.clone());
+                Action::Emit(Event::VerdictCompleted {
+                    model: pending.model,
+                    verdict,
+                })
+            }
+            Err(error) => self.leave_out(pending, Reason::Failed, error.to_string()),
+        }];
+        actions.extend(self.go_on());
+        actions
+    }
+
+    fn failed(&mut self, pending: Pending, detail: String) -> Vec<Action> {
+        let task = pending.task;
+        // A call that failed may have cost what it could at most.
+        self.spent += self.plan.prices.cost(&pending.model, pending.worst);
+        let mut actions = vec![self.leave_out(pending, Reason::Failed, detail)];
+        if task == Task::Write {
+            actions.extend(self.ask_synthesizer());
+        }
+        actions.extend(self.go_on());
+        actions
     }
 
     fn time_over(&mut self) -> Vec<Action> {
         let mut actions = vec![Action::CancelCalls];
         for pending in std::mem::take(&mut self.pending).into_values() {
             let detail = format!("no answer in the time of {}", self.stage);
+            self.spent += self.plan.prices.cost(&pending.model, pending.worst);
             actions.push(self.leave_out(pending, Reason::Late, detail));
         }
-        match self.stage {
+        if self.stage == Stage::UltraSynthesis {
             // Nobody else could write it in no time.
-            Stage::UltraSynthesis => actions.extend(self.fall_back()),
-            _ => actions.extend(self.end_stage()),
+            self.written.get_or_insert(None);
         }
+        actions.extend(self.go_on());
         actions
     }
 
-    /// What follows once a member has answered or failed.
-    fn after(&mut self, action: Action) -> Vec<Action> {
-        let mut actions = vec![action];
-        if self.pending.is_empty() {
-            actions.extend(match self.stage {
-                Stage::UltraSynthesis => self.ask_synthesizer(),
-                _ => self.end_stage(),
-            });
+    /// What follows, once no call is under way any more.
+    fn go_on(&mut self) -> Vec<Action> {
+        if !self.pending.is_empty() {
+            return Vec::new();
         }
-        actions
+        match (self.stage, self.written.take()) {
+            (Stage::UltraSynthesis, Some(Some(answer))) => self.conclude(answer),
+            (Stage::UltraSynthesis, Some(None)) => self.fall_back(),
+            (Stage::UltraSynthesis, None) => Vec::new(),
+            _ => self.end_stage(),
+        }
+    }
+
+    fn label_of(&self, task: Task) -> Option<String> {
+        match task {
+            Task::Answer(member) => Some(self.plan.label_of(member)),
+            Task::Write => None,
+            Task::Compare => Some(COMPARISON.to_owned()),
+        }
     }
 
     fn leave_out(&mut self, pending: Pending, reason: Reason, detail: String) -> Action {
         let left_out = LeftOut {
             stage: self.stage,
-            label: pending.member.map(|member| self.plan.label_of(member)),
+            label: self.label_of(pending.task),
             model: pending.model,
             reason,
             detail,
         };
-        self.spent += self.plan.prices.cost(&left_out.model, pending.worst);
         self.failed_in_stage += 1;
         self.left_out.push(left_out.clone());
         Action::Emit(Event::ModelFailed(left_out))

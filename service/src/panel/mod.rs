@@ -4,6 +4,7 @@
 //! [`plan`] and [`deliberation`] are pure: they decide what is asked next and what comes of an answer, and know no
 //! clock and no network. [`runner`] does what they say.
 
+pub(crate) mod comparison;
 mod consensus;
 mod deliberation;
 mod event;
@@ -15,6 +16,7 @@ mod variety;
 mod verdict;
 mod worst_case;
 
+pub use comparison::{Comparison, Contradiction, Insight, Position};
 pub use event::Event;
 pub use plan::Plan;
 pub use prompts::fingerprint as prompts_fingerprint;

@@ -22,6 +22,8 @@ pub struct Plan {
     pub synthesizer: ModelId,
     /// What is done beside the first answers.
     pub stages: Stages,
+    /// Whether the answers are compared too, beside the final one.
+    pub verdict: bool,
     /// With fewer answers than this there is no verdict.
     pub min_models: usize,
     /// The longest answer of one model, in tokens.
@@ -50,6 +52,7 @@ impl Plan {
             members,
             synthesizer,
             stages: Stages::ALL,
+            verdict: false,
             min_models: 2,
             max_output_tokens: 1_000,
             max_answer_tokens: 1_000,

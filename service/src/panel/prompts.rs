@@ -13,6 +13,8 @@ const INITIAL_RESPONSE: &str = include_str!("prompts/initial_response.txt");
 const PEER_REVIEW_AND_REVISION: &str = include_str!("prompts/peer_review_and_revision.txt");
 const ULTRA_SYNTHESIS: &str = include_str!("prompts/ultra_synthesis.txt");
 
+const VERDICT: &str = include_str!("prompts/verdict.txt");
+
 fn instructions(stage: Stage) -> &'static str {
     match stage {
         Stage::InitialResponse => INITIAL_RESPONSE,
@@ -27,6 +29,7 @@ pub fn fingerprint() -> String {
     for stage in Stage::ALL {
         hash.update(instructions(stage));
     }
+    hash.update(VERDICT);
     hex::encode(&hash.finalize()[..8])
 }
 
@@ -42,17 +45,24 @@ pub(super) fn review(conversation: &Conversation, own: &str, peers: &[(String, &
     let mut text = quoted(conversation);
     text.push_str(&block("Your answer", own));
     text.extend(peers.iter().map(|(label, answer)| block(label, answer)));
-    told(Stage::PeerReviewAndRevision, &text)
+    told(instructions(Stage::PeerReviewAndRevision), &text)
 }
 
 pub(super) fn synthesis(conversation: &Conversation, answers: &[(String, &str)]) -> Vec<Message> {
     let mut text = quoted(conversation);
     text.extend(answers.iter().map(|(label, answer)| block(label, answer)));
-    told(Stage::UltraSynthesis, &text)
+    told(instructions(Stage::UltraSynthesis), &text)
 }
 
-fn told(stage: Stage, text: &str) -> Vec<Message> {
-    vec![Message::system(instructions(stage)), Message::user(text)]
+/// The same answers, for a comparison of them.
+pub(super) fn verdict(conversation: &Conversation, answers: &[(String, &str)]) -> Vec<Message> {
+    let mut text = quoted(conversation);
+    text.extend(answers.iter().map(|(label, answer)| block(label, answer)));
+    told(VERDICT, &text)
+}
+
+fn told(instructions: &str, text: &str) -> Vec<Message> {
+    vec![Message::system(instructions), Message::user(text)]
 }
 
 fn message(turn: &Turn) -> Message {
@@ -138,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn what_the_judge_is_told() {
+        let why = asked(&[(Speaker::User, "Why?")]);
+        insta::assert_snapshot!("verdict", shown(&verdict(&why, &labelled(["One.", "Two."]))));
+    }
+
+    #[test]
     fn members_see_the_real_turns_and_judges_see_them_quoted() {
         let conversation = asked(&[
             (Speaker::System, "Be brief."),
@@ -162,5 +178,6 @@ mod tests {
         for stage in Stage::ALL {
             assert!(!instructions(stage).contains(['{', '}', '$', '%']), "{stage}");
         }
+        assert!(!VERDICT.contains(['{', '}', '$', '%']));
     }
 }

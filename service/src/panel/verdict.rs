@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Stage;
+use super::{Comparison, Stage};
 use crate::domain::{ModelId, Money, Usage};
 
 /// What a panel came to.
@@ -19,11 +19,13 @@ pub struct Verdict {
     pub truncated: bool,
     /// The members, and how much their last answers have in common.
     pub members: Vec<Member>,
+    /// What the members' last answers have in common, and what not, where that was asked for.
+    pub comparison: Option<Comparison>,
     /// Who failed or was late.
     pub left_out: Vec<LeftOut>,
     /// Which stages did not take place, though they were asked for.
     pub skipped: Vec<Skipped>,
-    /// All tokens of all answers.
+    /// All tokens of all calls that ended.
     pub usage: Usage,
     /// Every answer of every stage.
     pub stages: Vec<StageReport>,
@@ -87,7 +89,7 @@ pub enum Stance {
 pub struct LeftOut {
     /// In which stage.
     pub stage: Stage,
-    /// The neutral name of the member; the final answer has none.
+    /// The neutral name of the member, or `Verdict` for the comparison; the final answer has none.
     pub label: Option<String>,
     /// Which model.
     pub model: ModelId,
@@ -136,10 +138,10 @@ pub struct StageReport {
     /// How long it took.
     #[serde(default)]
     pub duration_ms: u64,
-    /// The tokens of its answers.
+    /// The tokens of its calls that ended.
     #[serde(default)]
     pub usage: Usage,
-    /// What its answers cost, as a decimal number.
+    /// What these cost, as a decimal number.
     #[serde(default)]
     #[schema(value_type = String, example = "0.0125")]
     pub cost: Money,

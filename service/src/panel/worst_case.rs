@@ -1,6 +1,6 @@
 //! What a panel can take at most, told before any model is asked.
 
-use super::{Plan, prompts};
+use super::{Plan, deliberation::comparing, prompts};
 use crate::{
     domain::{ModelId, Usage},
     llm::{Message, input_bound},
@@ -34,6 +34,11 @@ pub fn worst_case(plan: &Plan) -> Vec<(ModelId, Usage)> {
         let synthesis = reading_all(&messages, *max_answer_tokens);
         calls.extend(plan.writers(members).into_iter().map(|model| (model, synthesis)));
     }
+    if stages.synthesis && plan.verdict {
+        let request = comparing(plan, &blank(count));
+        let input = request.input_bound().saturating_add(answers);
+        calls.push((request.model, call(input, *max_output_tokens)));
+    }
     calls
 }
 
@@ -66,7 +71,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        llm::{Delta, Deltas, Error, FinishReason, ModelInfo, Provider, Request, mock::Mock},
+        llm::{Delta, Deltas, Error, FinishReason, Format, ModelInfo, Provider, Request, mock::Mock},
         metering::Meter,
         panel::{Progress, Stages, run},
     };
@@ -87,8 +92,12 @@ mod tests {
             let call = self.calls.fetch_add(1, Ordering::SeqCst);
             let text = self.texts[call % self.texts.len()].clone();
             let bytes: usize = request.messages.iter().map(|message| message.text().len()).sum();
+            let schema = match &request.format {
+                Format::Schema { schema, .. } => schema.to_string().len(),
+                _ => 0,
+            };
             let usage = Usage {
-                input_tokens: bytes as u64,
+                input_tokens: (bytes + schema) as u64,
                 output_tokens: request.max_output_tokens.unwrap().into(),
             };
             let end = Delta::End {
@@ -158,11 +167,12 @@ mod tests {
             prompt in "(\n|\r\n|\u{2029}|[a-z?]|日){0,60}why",
             members in 1_usize..=4,
             max_output_tokens in 16_u32..200,
-            (review, synthesis) in any::<(bool, bool)>(),
+            (review, synthesis, verdict) in any::<(bool, bool, bool)>(),
             texts in prop::collection::vec(text(), 1..6),
         ) {
             let plan = Plan {
                 stages: Stages { review, synthesis },
+                verdict,
                 ..plan(&prompt, &MEMBERS[..members], max_output_tokens)
             };
             let worst = worst_case(&plan);
@@ -174,8 +184,11 @@ mod tests {
         }
 
         #[test]
-        fn the_stand_ins_take_no_more(prompt in "[a-zA-Z ?\n]{0,400}why", members in 1_usize..=4) {
-            let plan = plan(&prompt, &MEMBERS[..members], 100);
+        fn the_stand_ins_take_no_more(prompt in "[a-zA-Z ?\n]{0,400}why", members in 1_usize..=4, verdict: bool) {
+            let plan = Plan {
+                verdict,
+                ..plan(&prompt, &MEMBERS[..members], 100)
+            };
             let worst = worst_case(&plan);
             let (usage, calls) = taken(plan, Arc::new(Mock));
             prop_assert!(is_covered(&worst, &calls), "{:?}\n{:?}", worst, calls);

@@ -13,24 +13,25 @@ use crate::{
     analyses::Analysis,
     cache::Tier,
     domain::{AnalysisId, ModelId, Money, Prompt, Turn, Usage},
-    panel::{Chosen, LeftOut, Member, Skipped, StageReport},
+    panel::{Chosen, Comparison, LeftOut, Member, Skipped, StageReport},
 };
 
 pub(super) const INSERT: &str = "insert into analyses (id, created_at, prompt, answer, models, synthesizer, degraded, \
      truncated, cached_by, input_tokens, output_tokens, duration_ms, left_out, stages, messages, members, chosen, \
-     skipped, cost, user_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-     $19, $20) on conflict (id) do nothing";
+     skipped, cost, verdict, user_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+     $17, $18, $19, $20, $21) on conflict (id) do nothing";
 
 pub(super) const SELECT: &str = "select id, created_at, prompt, answer, models, synthesizer, degraded, truncated, cached_by, \
-     input_tokens, output_tokens, duration_ms, left_out, stages, messages, members, chosen, skipped, cost \
-     from analyses where id = $1 and user_id is not distinct from $2";
+     input_tokens, output_tokens, duration_ms, left_out, stages, messages, members, chosen, skipped, cost, \
+     verdict from analyses where id = $1 and user_id is not distinct from $2";
 
 /// The statement of a page of a user's analyses; `$none` is an empty list of stages, as the database writes one.
 macro_rules! select_page {
     ($none:literal) => {
         concat!(
             "select id, created_at, prompt, answer, models, synthesizer, degraded, truncated, cached_by, input_tokens, \
-             output_tokens, duration_ms, left_out, messages, members, chosen, skipped, cost, ",
+             output_tokens, duration_ms, left_out, messages, members, chosen, skipped, cost, \
+             verdict, ",
             $none,
             " as stages from analyses where user_id = $1 and id < $2 order by id desc limit $3"
         )
@@ -63,6 +64,7 @@ pub(super) struct AnalysisRow {
     pub(super) chosen: Option<Json<Chosen>>,
     pub(super) skipped: Json<Vec<Skipped>>,
     pub(super) cost: i64,
+    pub(super) verdict: Option<Json<Comparison>>,
 }
 
 impl From<&Analysis> for AnalysisRow {
@@ -87,6 +89,7 @@ impl From<&Analysis> for AnalysisRow {
             chosen: analysis.chosen.clone().map(Json),
             skipped: Json(analysis.skipped.clone()),
             cost: to_i64(analysis.cost.millionths()),
+            verdict: analysis.verdict.clone().map(Json),
         }
     }
 }
@@ -129,6 +132,7 @@ impl TryFrom<AnalysisRow> for Analysis {
             chosen: row.chosen.map(|chosen| chosen.0),
             skipped: row.skipped.0,
             cost: Money::from_millionths(to_u64(row.cost)),
+            verdict: row.verdict.map(|verdict| verdict.0),
         })
     }
 }
@@ -157,6 +161,7 @@ macro_rules! bind_row {
             .bind(row.chosen)
             .bind(row.skipped)
             .bind(row.cost)
+            .bind(row.verdict)
             .bind($owner)
     }};
 }

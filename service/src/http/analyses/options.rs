@@ -27,16 +27,19 @@ const SHOWN: usize = 100;
 
 /// What is special about a request.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AnalysisOptions {
     /// Whether a remembered answer will do, and this one may be remembered.
+    #[serde(default = "yes")]
     #[schema(default = true)]
     pub(super) cache: bool,
     /// Whether the result is to hold every answer of every stage.
+    #[serde(default)]
     #[schema(default = false)]
     pub(super) details: bool,
     /// Whether the stream can be resumed: the panel then goes on for 60 seconds when its client is gone, and
     /// `GET /api/v1/analyses/{id}/events` tells its events from `Last-Event-ID` on. For streams only.
+    #[serde(default)]
     #[schema(default = false)]
     pub(super) resumable: bool,
     /// Who answers, by full or bare names. The same one twice counts as two, whose answers are made to differ. Default: the
@@ -50,6 +53,11 @@ pub(super) struct AnalysisOptions {
     /// Default: all.
     #[schema(min_items = 1, max_items = 3)]
     stages: Option<Vec<Stage>>,
+    /// Whether the result is to hold a `verdict`: what the members agree on, where they contradict each other, what only one
+    /// of them saw, and what all overlooked. It is made beside the final answer, by its writer.
+    #[serde(default)]
+    #[schema(default = false)]
+    verdict: bool,
     /// With fewer answers than this there is no final one.
     #[schema(minimum = 1, maximum = 26)]
     min_models: Option<usize>,
@@ -57,7 +65,7 @@ pub(super) struct AnalysisOptions {
     #[schema(value_type = Option<DurationBody>)]
     deadline: Option<Span>,
     /// How long single stages may take, each from its own beginning.
-    #[serde(deserialize_with = "optional_object")]
+    #[serde(default, deserialize_with = "optional_object")]
     stage_deadlines: Option<StageDeadlines>,
     /// What all calls may cost together, as a decimal number. A stage that could cost more than is left does not take
     /// place, and the result says so.
@@ -66,6 +74,10 @@ pub(super) struct AnalysisOptions {
     /// How long one model's answer may be. At most what is configured.
     #[schema(minimum = 16)]
     max_output_tokens: Option<u32>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for AnalysisOptions {
@@ -77,6 +89,7 @@ impl Default for AnalysisOptions {
             models: None,
             synthesizer: None,
             stages: None,
+            verdict: false,
             min_models: None,
             deadline: None,
             stage_deadlines: None,
@@ -87,8 +100,8 @@ impl Default for AnalysisOptions {
 }
 
 /// How long single stages may take.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 struct StageDeadlines {
     /// The first answers.
     #[schema(value_type = Option<DurationBody>)]
@@ -141,6 +154,9 @@ impl AnalysisOptions {
             .as_ref()
             .and_then(|name| wrong.model(api, "/options/synthesizer", name));
         let stages = self.stages.as_ref().map_or(Stages::ALL, |stages| wrong.stages(stages));
+        if self.verdict && !stages.synthesis {
+            wrong.add("/options/verdict", "is made in ultra_synthesis, which does not take place".to_owned());
+        }
         if let Some(min_models) = self.min_models {
             wrong.unless_in("/options/min_models", min_models, 1..=members);
         }
@@ -173,6 +189,7 @@ impl AnalysisOptions {
             models,
             synthesizer,
             stages,
+            verdict: self.verdict,
             min_models: self.min_models,
             deadline,
             stage_deadlines,

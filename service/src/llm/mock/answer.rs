@@ -32,7 +32,13 @@ pub(super) fn answer(request: &Request, view: View) -> String {
     let asked = asked.map(Message::text).unwrap_or_default();
     let quoted = quoted_blocks(&asked);
     let chance = Chance::new(request, view);
-    match (quoted.iter().find(|block| block.name == "Question"), view) {
+    let question = quoted.iter().find(|block| block.name == "Question");
+    if let (Some(question), Format::Schema { name, .. }) = (question, &request.format)
+        && name == comparison::SCHEMA
+    {
+        return verdict(&question.text, &responses(&quoted));
+    }
+    match (question, view) {
         (None, _) => opinion(&asked, view, &chance),
         (Some(question), View::Editor) => synthesis(&question.text, responses(&quoted), &chance),
         (Some(question), _) => revision(&question.text, &quoted, view, &chance),
@@ -134,6 +140,37 @@ fn synthesis(question: &str, responses: Vec<&Block>, chance: &Chance) -> String 
         ));
     }
     text
+}
+
+/// What the panel's comparison of its answers is made of: the question's words, by who takes them up.
+fn verdict(question: &str, responses: &[&Block]) -> String {
+    let mut verdict = Comparison::default();
+    for subject in subjects(question) {
+        let (with, without): (Vec<&&Block>, Vec<&&Block>) = responses
+            .iter()
+            .partition(|response| contains_word(&response.text, &subject));
+        match (&with[..], &without[..]) {
+            (_, []) => verdict.consensus.push(format!("{subject} matters")),
+            ([], _) => verdict.blind_spots.push(format!("nobody speaks of {subject}")),
+            ([one], _) => verdict.unique_insights.push(Insight {
+                response: one.name.clone(),
+                insight: format!("{subject} belongs to it"),
+            }),
+            _ => {
+                let position = |response: &&&Block, position: &str| Position {
+                    response: response.name.clone(),
+                    position: position.to_owned(),
+                };
+                let takes = with.iter().map(|response| position(response, "it matters"));
+                let leaves = without.iter().map(|response| position(response, "it does not matter"));
+                verdict.contradictions.push(Contradiction {
+                    topic: subject,
+                    positions: takes.chain(leaves).collect(),
+                });
+            }
+        }
+    }
+    serde_json::to_string(&verdict).unwrap_or_default()
 }
 
 /// A named part of a message whose lines are quoted with `> `.

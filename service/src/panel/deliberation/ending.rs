@@ -8,7 +8,7 @@ const HUNDREDTHS: f64 = 100.0;
 
 impl Deliberation {
     /// The final answer is written.
-    pub(super) fn conclude(&mut self, completed: Action, answer: MemberAnswer) -> Vec<Action> {
+    pub(super) fn conclude(&mut self, answer: MemberAnswer) -> Vec<Action> {
         let stage_completed = self.stage_completed(vec![answer.clone()]);
         let verdict = Verdict {
             answer: answer.text,
@@ -16,7 +16,7 @@ impl Deliberation {
             truncated: answer.truncated,
             ..self.verdict()
         };
-        vec![completed, stage_completed, Action::Finish(Ok(verdict))]
+        vec![stage_completed, Action::Finish(Ok(verdict))]
     }
 
     /// Nobody could write the final answer: the member's answer that agrees most with the others takes its place.
@@ -57,6 +57,7 @@ impl Deliberation {
             degraded: false,
             truncated: false,
             members: self.members(),
+            comparison: self.comparison.take(),
             left_out: std::mem::take(&mut self.left_out),
             skipped: std::mem::take(&mut self.skipped),
             usage: self.usage,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Deliberation, Pending, millis};
+use super::{Action, Deliberation, Pending, Task, millis};
 use crate::{
     domain::{ModelId, Usage},
-    llm::{Message, Request, Sampling, input_bound},
-    panel::{Event, Failure, MemberAnswer, SkipReason, Skipped, Stage, StageReport, prompts},
+    llm::{Format, Message, Request, Sampling, input_bound},
+    panel::{
+        Event, Failure, MemberAnswer, Plan, Reason, SkipReason, Skipped, Stage, StageReport, comparison, prompts,
+    },
 };
 
 /// What one member is asked.
@@ -59,8 +61,8 @@ impl Deliberation {
         self.reports.push(StageReport {
             stage: self.stage,
             duration_ms: millis(self.now.saturating_sub(self.began)),
-            usage: answers.iter().map(|answer| answer.usage).sum(),
-            cost: answers.iter().map(|answer| answer.cost).sum(),
+            usage: self.taken.0,
+            cost: self.taken.1,
             answers,
         });
         Action::Emit(event)
@@ -104,10 +106,8 @@ impl Deliberation {
         if !self.plan.stages.synthesis {
             return self.choose(false);
         }
-        let first = (
-            self.plan.synthesizer.clone(),
-            bound(&self.synthesis(), self.plan.max_answer_tokens),
-        );
+        let writer = self.plan.synthesizer.clone();
+        let first = (writer.clone(), bound(&self.synthesis(), self.plan.max_answer_tokens));
         if !self.affords([&first]) {
             let skipped = Skipped {
                 stage: Stage::UltraSynthesis,
@@ -119,13 +119,37 @@ impl Deliberation {
             return actions;
         }
         self.enter(Stage::UltraSynthesis);
-        let models = vec![self.plan.synthesizer.clone()];
         let mut actions = vec![Action::Emit(Event::StageStarted {
             stage: self.stage,
-            models,
+            models: vec![writer],
         })];
+        // Beside it and not after it: nobody waits longer for it than for the answer.
+        let compared = self.plan.verdict.then(|| self.begin_comparison(&first));
         actions.extend(self.ask_synthesizer());
+        actions.extend(compared.into_iter().flatten());
         actions
+    }
+
+    /// Has the answers compared, where that can be paid beside the final answer.
+    fn begin_comparison(&mut self, writing: &(ModelId, Usage)) -> Vec<Action> {
+        let request = comparing(&self.plan, &self.labelled(|_| true));
+        let worst = Usage {
+            input_tokens: request.input_bound(),
+            output_tokens: self.plan.max_output_tokens.into(),
+        };
+        let call = (request.model.clone(), worst);
+        let pending = Pending {
+            task: Task::Compare,
+            model: request.model,
+            messages: request.messages,
+            worst,
+        };
+        if self.affords([writing, &call]) {
+            vec![self.ask(pending)]
+        } else {
+            let detail = self.too_dear([writing, &call]);
+            vec![self.leave_out(pending, Reason::Failed, detail)]
+        }
     }
 
     /// Asks the synthesizer first, and after each failure the next model that still takes part.
@@ -133,16 +157,15 @@ impl Deliberation {
         let writers = self
             .plan
             .writers(self.answers.values().map(|answer| &answer.model));
-        let Some(writer) = writers.into_iter().nth(self.attempts) else {
-            return self.fall_back();
-        };
         let messages = self.synthesis();
         let worst = bound(&messages, self.plan.max_answer_tokens);
-        if !self.affords([&(writer.clone(), worst)]) {
-            return self.fall_back();
-        }
+        let next = writers.into_iter().nth(self.attempts);
+        let Some(writer) = next.filter(|writer| self.affords([&(writer.clone(), worst)])) else {
+            self.written = Some(None);
+            return Vec::new();
+        };
         self.attempts += 1;
-        self.call(None, writer, messages)
+        self.call(Task::Write, writer, messages)
     }
 
     fn ask_members(&mut self, asked: Vec<Asked>) -> Vec<Action> {
@@ -156,43 +179,57 @@ impl Deliberation {
         })];
         for (member, messages) in asked {
             let model = self.plan.members[member].clone();
-            actions.extend(self.call(Some(member), model, messages));
+            actions.extend(self.call(Task::Answer(member), model, messages));
         }
         actions
     }
 
-    fn call(&mut self, member: Option<usize>, model: ModelId, messages: Vec<Message>) -> Vec<Action> {
-        let label = member.map(|member| self.plan.label_of(member));
+    fn call(&mut self, task: Task, model: ModelId, messages: Vec<Message>) -> Vec<Action> {
         let started = Event::ModelStarted {
             stage: self.stage,
-            label,
+            label: self.label_of(task),
             model: model.clone(),
         };
-        vec![Action::Emit(started), self.ask(member, model, messages)]
+        let bounds = match task {
+            Task::Write => self.plan.max_answer_tokens,
+            Task::Answer(_) | Task::Compare => self.plan.max_output_tokens,
+        };
+        let worst = bound(&messages, bounds);
+        let pending = Pending {
+            task,
+            model,
+            messages,
+            worst,
+        };
+        vec![Action::Emit(started), self.ask(pending)]
     }
 
-    fn ask(&mut self, member: Option<usize>, model: ModelId, messages: Vec<Message>) -> Action {
+    fn ask(&mut self, pending: Pending) -> Action {
         let plan = &self.plan;
-        // The bounds of the final answer are its own: a member that stopped there would have no say.
-        let (max_output_tokens, sampling, stop) = match member {
-            Some(member) => (plan.max_output_tokens, self.sampling_of(member), Vec::new()),
-            None => (plan.max_answer_tokens, plan.sampling, plan.stop.clone()),
-        };
-        let pending = Pending {
-            member,
-            model: model.clone(),
-            worst: bound(&messages, max_output_tokens),
-            messages: messages.clone(),
+        let asked = Request::new(pending.model.clone(), pending.messages.clone());
+        let request = match pending.task {
+            Task::Answer(member) => Request {
+                max_output_tokens: Some(plan.max_output_tokens),
+                sampling: self.sampling_of(member),
+                ..asked
+            },
+            // The bounds of the final answer are its own: a member that stopped there would have no say.
+            Task::Write => Request {
+                max_output_tokens: Some(plan.max_answer_tokens),
+                sampling: plan.sampling,
+                stop: plan.stop.clone(),
+                ..asked
+            },
+            Task::Compare => Request {
+                max_output_tokens: Some(plan.max_output_tokens),
+                sampling: plan.sampling,
+                format: if self.no_schema { Format::Text } else { comparison::format() },
+                ..asked
+            },
         };
         let call = self.calls;
         self.calls += 1;
         self.pending.insert(call, pending);
-        let request = Request {
-            max_output_tokens: Some(max_output_tokens),
-            sampling,
-            stop,
-            ..Request::new(model, messages)
-        };
         Action::Call { call, request }
     }
 
@@ -204,17 +241,26 @@ impl Deliberation {
         }
     }
 
-    /// Whether a member was asked in a way of its own, which the request did not say.
-    pub(super) fn is_varied(&self, pending: &Pending) -> bool {
-        let member = pending.member;
-        member.is_some_and(|member| self.sampling_of(member) != self.plan.sampling)
+    /// Whether a model was asked for something that the request did not say, and that it can do without.
+    pub(super) fn is_special(&self, pending: &Pending) -> bool {
+        match pending.task {
+            Task::Answer(member) => self.sampling_of(member) != self.plan.sampling,
+            Task::Write => false,
+            Task::Compare => !self.no_schema,
+        }
     }
 
-    /// Asks a member again, in no way of its own: not every model lets its temperature or seed be set, and one that
-    /// refuses has taken nothing.
+    /// Asks a model again, for nothing special: not every one lets its temperature or seed be set, or takes a schema,
+    /// and one that refuses has taken nothing.
     pub(super) fn ask_plainly(&mut self, pending: Pending) -> Vec<Action> {
-        self.plain.extend(pending.member);
-        vec![self.ask(pending.member, pending.model, pending.messages)]
+        match pending.task {
+            Task::Answer(member) => {
+                self.plain.insert(member);
+            }
+            Task::Write => {}
+            Task::Compare => self.no_schema = true,
+        }
+        vec![self.ask(pending)]
     }
 
     /// What the writer of the final answer reads.
@@ -234,6 +280,7 @@ impl Deliberation {
     fn enter(&mut self, stage: Stage) {
         self.stage = stage;
         self.began = self.now;
+        self.taken = Default::default();
     }
 
     fn skip(&mut self, skipped: Skipped) -> Action {
@@ -253,5 +300,13 @@ fn bound(messages: &[Message], max_output_tokens: u32) -> Usage {
     Usage {
         input_tokens: input_bound(messages),
         output_tokens: max_output_tokens.into(),
+    }
+}
+
+/// The request for a comparison of these answers, as a model is asked that takes schemas.
+pub(in crate::panel) fn comparing(plan: &Plan, answers: &[(String, &str)]) -> Request {
+    Request {
+        format: comparison::format(),
+        ..Request::new(plan.synthesizer.clone(), prompts::verdict(&plan.conversation, answers))
     }
 }

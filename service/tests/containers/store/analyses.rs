@@ -6,7 +6,7 @@ use ultra_service::{
     cache::Tier,
     domain::{Account, AnalysisId, Money, Prompt, Speaker, Turn, Usage, UserId},
     panel::{
-        Chosen, LeftOut, Member, MemberAnswer, Reason, SkipReason, Skipped, Stage, StageReport, Stance,
+        Chosen, Comparison, LeftOut, Member, MemberAnswer, Reason, SkipReason, Skipped, Stage, StageReport, Stance,
     },
     store::{Page, Schema, Store},
 };
@@ -39,6 +39,10 @@ pub(super) fn analysis() -> Analysis {
             stance: Some(Stance::Dissents),
         }],
         synthesizer: Some("mock/editor".parse().unwrap()),
+        verdict: Some(Comparison {
+            blind_spots: vec!["‘backups’".to_owned()],
+            ..Comparison::default()
+        }),
         chosen: Some(Chosen {
             label: "Response A".to_owned(),
             model: "mock/analyst".parse().unwrap(),
@@ -108,6 +112,7 @@ pub(super) async fn an_analysis_reads_back_as_it_was_kept_and_keeping_it_again_c
         messages: Vec::new(),
         members: Vec::new(),
         synthesizer: None,
+        verdict: None,
         chosen: None,
         degraded: false,
         truncated: false,

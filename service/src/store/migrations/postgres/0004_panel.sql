@@ -2,6 +2,7 @@
 alter table analyses
     add column messages jsonb not null default '[]',
     add column members  jsonb not null default '[]',
+    add column verdict  jsonb,
     add column chosen   jsonb,
     add column skipped  jsonb not null default '[]',
     add column cost     bigint not null default 0;
