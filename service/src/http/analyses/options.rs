@@ -121,7 +121,7 @@ struct StageDeadlines {
 #[expect(dead_code, reason = "it only describes what Span reads")]
 pub(super) enum DurationBody {
     /// Seconds.
-    #[schema(minimum = 0, example = 30)]
+    #[schema(example = 30)]
     Seconds(f64),
     /// Numbers with units.
     #[schema(example = "1m30s")]
@@ -138,7 +138,6 @@ pub(super) enum AmountBody {
     #[schema(example = "0.25")]
     Text(String),
     /// A number.
-    #[schema(minimum = 0)]
     Number(f64),
 }
 

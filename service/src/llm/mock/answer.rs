@@ -6,7 +6,10 @@ use std::cell::Cell;
 use sha2::{Digest as _, Sha256};
 
 use super::Request;
-use crate::llm::{Message, Role};
+use crate::{
+    llm::{Format, Message, Role},
+    panel::{Comparison, Contradiction, Insight, Position, comparison},
+};
 
 /// From where a stand-in looks at a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
