@@ -42,3 +42,43 @@ pub(super) fn entry(name: &str, data: &impl serde::Serialize) -> Entry {
         data: serde_json::to_string(data).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures::stream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_stream_is_kept_alive_by_comments() {
+        let mut body = respond(stream::pending()).into_body().into_data_stream();
+        for beat in 1..=3 {
+            let started = Instant::now();
+            let sent = body.next().await.unwrap().unwrap();
+            assert_eq!(sent, ": heartbeat\n\n", "beat {beat}");
+            assert_eq!(started.elapsed().as_secs(), 15);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_made_for_a_reader_that_does_not_read() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let counted = made.clone();
+        let endless = stream::repeat_with(move || {
+            let number = counted.fetch_add(1, Ordering::SeqCst) as u64;
+            event(number, &entry("synthesis.delta", &"text"))
+        });
+        let mut body = respond(endless).into_body().into_data_stream();
+        for _ in 0..3 {
+            body.next().await.unwrap().unwrap();
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(made.load(Ordering::SeqCst), 3);
+    }
+}

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     config::Price,
-    llm::FinishReason,
+    llm::{FinishReason, Format},
     metering::Prices,
     panel::{SkipReason, Stages, Stance},
 };
@@ -521,4 +521,102 @@ fn a_variation_that_a_provider_does_not_take_is_left_out_and_not_the_member() {
     let inputs = [refused(0), refused(2), completed(1, "two")];
     let failure = Trace::of(plan(&["m/a", "m/a"]), inputs).failure();
     assert_eq!(failure.left_out[0].detail, "no seeds here", "once is enough");
+}
+
+const COMPARED: &str = r#"{"consensus": [], "contradictions": [], "blind_spots": ["cost"],
+    "unique_insights": [{"response": "Response A", "insight": "backups"}]}"#;
+
+fn compared() -> Plan {
+    Plan {
+        verdict: true,
+        ..plan(&["m/a", "m/b"])
+    }
+}
+
+/// Two members, whose answers are compared by call 4 and joined by call 5.
+fn until_synthesis(rest: impl IntoIterator<Item = Input>) -> Vec<Input> {
+    let mut inputs = two_members_done();
+    inputs.extend(rest);
+    inputs
+}
+
+#[test]
+fn the_answers_are_compared_beside_the_final_one() {
+    for order in [[4, 5], [5, 4]] {
+        let answer = |call| completed(call, if call == 4 { COMPARED } else { "Final" });
+        let delta = Input::Delta {
+            call: 4,
+            text: "{".to_owned(),
+        };
+        let mut rest = vec![delta];
+        rest.extend(order.map(answer));
+        let trace = Trace::of(compared(), until_synthesis(rest));
+        assert!(matches!(trace.requests[4].format, Format::Schema { .. }));
+        assert_eq!(trace.requests[5].format, Format::Text);
+        assert_eq!(trace.requests[4].messages[1], trace.requests[5].messages[1], "of the same answers");
+        assert!(!trace.lines.iter().any(|line| line.contains("synthesis.delta")), "it is no text");
+        assert!(trace.lines.iter().any(|line| line.contains("verdict.completed")));
+        let verdict = trace.verdict();
+        let comparison = verdict.comparison.unwrap();
+        assert_eq!(comparison.unique_insights[0].response, "Response A");
+        assert_eq!((verdict.answer.as_str(), verdict.left_out.len()), ("Final", 0));
+        assert_eq!(verdict.stages[2].usage.total(), 22, "both calls count");
+    }
+}
+
+#[test]
+fn a_comparison_that_cannot_be_had_is_left_out_and_never_made_up() {
+    let stranger = COMPARED.replace("Response A", "Response C");
+    for (comparing, detail) in [
+        (completed(4, "They agree."), "the verdict is no JSON of the form that was asked for"),
+        (completed(4, ""), "the verdict is no JSON of the form that was asked for"),
+        (completed(4, &stranger), "the verdict names a response that there is not"),
+        (failed(4), "out of order"),
+    ] {
+        let verdict = Trace::of(compared(), until_synthesis([comparing, completed(5, "Final")])).verdict();
+        assert!(verdict.comparison.is_none() && !verdict.degraded);
+        let left_out = &verdict.left_out[0];
+        assert_eq!(left_out.label.as_deref(), Some("Verdict"));
+        assert_eq!((left_out.reason, left_out.detail.as_str()), (Reason::Failed, detail));
+    }
+    let late = until_synthesis([completed(5, "Final"), Input::TimeOver]);
+    let verdict = Trace::of(compared(), late).verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
+    assert_eq!(verdict.left_out[0].reason, Reason::Late);
+}
+
+#[test]
+fn a_model_that_takes_no_schema_is_asked_in_words() {
+    let refused = Input::Failed {
+        call: 4,
+        detail: "no schemas here".to_owned(),
+        refused: true,
+    };
+    let rest = [refused, completed(5, "Final"), completed(6, COMPARED)];
+    let trace = Trace::of(compared(), until_synthesis(rest));
+    assert_eq!(trace.requests[6].format, Format::Text);
+    assert!(trace.verdict().comparison.is_some());
+}
+
+#[test]
+fn a_comparison_is_there_where_nobody_could_write_the_answer() {
+    let rest = [failed(5), failed(6), failed(7), completed(4, COMPARED)];
+    let verdict = Trace::of(compared(), until_synthesis(rest)).verdict();
+    assert!(verdict.degraded && verdict.comparison.is_some());
+}
+
+#[test]
+fn a_comparison_that_the_budget_does_not_hold_does_not_take_the_answers_place() {
+    let members = ["m/a", "m/b"];
+    let priced = |budget| Plan {
+        verdict: true,
+        ..priced(&members, budget)
+    };
+    let all = until_synthesis([completed(4, COMPARED), completed(5, "Final")]);
+    let costs = may_cost(&Trace::of(priced(u64::MAX), all));
+    let both = 44 + costs[4] + costs[5];
+    assert!(22 + costs[2] + costs[3] < both, "the review is no problem: {costs:?}");
+    let verdict = Trace::of(priced(both - 1), until_synthesis([completed(4, "Final")])).verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
+    assert!(verdict.left_out[0].detail.starts_with("it can cost up to"));
 }

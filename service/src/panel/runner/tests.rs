@@ -83,6 +83,20 @@ async fn the_same_model_several_times_gives_different_answers() {
     assert_eq!(texts.len(), 5, "{texts:#?}");
 }
 
+#[tokio::test]
+async fn the_stand_ins_compare_what_they_were_shown() {
+    let compared = Plan {
+        verdict: true,
+        ..plan(&["mock/analyst", "mock/skeptic", "mock/pragmatist"], "mock/editor")
+    };
+    let (_, result) = finish(compared.clone(), Arc::new(Mock)).await;
+    let verdict = result.unwrap();
+    insta::assert_json_snapshot!(verdict.comparison.as_ref().unwrap());
+    assert!(verdict.left_out.is_empty());
+    let (_, again) = finish(compared, Arc::new(Mock)).await;
+    assert_eq!(again.unwrap().comparison, verdict.comparison);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_synthesizer_that_never_answers_leaves_a_degraded_verdict_at_the_deadline() {
     let started = Instant::now();

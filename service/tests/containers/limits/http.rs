@@ -1,7 +1,5 @@
 //! Limits as a client meets them.
 
-use std::time::Duration;
-
 use futures::future::join_all;
 use reqwest::Response;
 use serde_json::{Value, json};
