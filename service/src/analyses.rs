@@ -225,7 +225,10 @@ impl Analyses {
     async fn reserve(&self, question: &Question, plan: &Plan) -> Result<Reservation, Error> {
         if let Some(budget) = plan.budget {
             let first = panel::first_stage(plan);
-            let needed = first.iter().map(|(model, usage)| self.prices.cost(model, *usage)).sum();
+            let needed = first
+                .iter()
+                .map(|(model, usage)| self.prices.cost(model, *usage))
+                .sum();
             if needed > budget {
                 return Err(Error::TooDear { needed, budget });
             }

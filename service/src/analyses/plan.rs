@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn the_final_answer_is_written_by_a_model_outside_of_the_panel_where_there_is_one() {
         let panel = config::Config::from_env([]).unwrap().panel;
-        let ids = |names: &[&str]| -> Vec<ModelId> { names.iter().map(|name| name.parse().unwrap()).collect() };
+        let ids =
+            |names: &[&str]| -> Vec<ModelId> { names.iter().map(|name| name.parse().unwrap()).collect() };
         for (members, writer) in [
             (&["mock/analyst", "mock/skeptic"][..], "mock/editor"),
             (&["mock/editor", "mock/skeptic"], "mock/analyst"),

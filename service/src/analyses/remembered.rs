@@ -7,7 +7,7 @@ use crate::{
     cache::{self, Key, Tier},
     domain::{Account, Conversation, ModelId},
     llm::Sampling,
-    panel::{self, Chosen, Comparison, Member, Plan, SkipReason, Stages, StageReport},
+    panel::{self, Chosen, Comparison, Member, Plan, SkipReason, StageReport, Stages},
 };
 
 /// What the cache keeps.

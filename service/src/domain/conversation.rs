@@ -176,10 +176,7 @@ mod tests {
             parse(vec![turn(Speaker::Assistant, "Hello!"), turn(Speaker::User, " ")]),
             InvalidConversation::NoQuestion
         );
-        assert_eq!(
-            parse(vec![turn(Speaker::User, "a\0b")]),
-            InvalidConversation::Nul
-        );
+        assert_eq!(parse(vec![turn(Speaker::User, "a\0b")]), InvalidConversation::Nul);
         let half = "é".repeat(Prompt::MAX_BYTES / 4);
         let whole = vec![turn(Speaker::Assistant, &half), turn(Speaker::User, &half)];
         assert!(Conversation::parse(whole.clone()).is_ok());

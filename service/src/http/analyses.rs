@@ -56,7 +56,10 @@ impl AnalysisRequest {
                 Ok(conversation) => return Ok(conversation),
                 Err(error) => ("/messages", error.to_string()),
             },
-            (Some(_), Some(_)) => ("/messages", "there are prompt and messages; one of them is enough".to_owned()),
+            (Some(_), Some(_)) => (
+                "/messages",
+                "there are prompt and messages; one of them is enough".to_owned(),
+            ),
             (None, None) => ("/prompt", "there is neither prompt nor messages".to_owned()),
         };
         let summary = format!("The body does not fit: {detail}.");
@@ -71,6 +74,7 @@ impl AnalysisRequest {
     post,
     path = "/api/v1/analyses",
     tag = "analyses",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body are answered once in 24 hours; not for streams.")),
     request_body = AnalysisRequest,
     responses(
         (status = 200, description = "The panel's answer.", content(
@@ -231,7 +235,10 @@ pub(super) async fn resume(
         .await
         .map_err(|error| {
             tracing::warn!(%error, "a stream cannot be resumed");
-            Problem::unavailable("events-unavailable", "The events of other replicas cannot be read; try again later.")
+            Problem::unavailable(
+                "events-unavailable",
+                "The events of other replicas cannot be read; try again later.",
+            )
         })?;
     Ok(respond_with(entries.ok_or_else(no_events)?))
 }

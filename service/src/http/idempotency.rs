@@ -132,9 +132,8 @@ fn key_of(headers: &HeaderMap) -> Result<String, Problem> {
         .unwrap_or(key);
     let printable = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if key.is_empty() || key.len() > MAX_KEY_BYTES || !printable {
-        let detail = format!(
-            "There must be one idempotency-key, of 1 to {MAX_KEY_BYTES} printable ASCII characters."
-        );
+        let detail =
+            format!("There must be one idempotency-key, of 1 to {MAX_KEY_BYTES} printable ASCII characters.");
         return Err(Problem::bad_request("invalid-idempotency-key", detail));
     }
     Ok(key.to_owned())
@@ -231,7 +230,9 @@ impl Held {
         tokio::spawn(async move {
             while done.run_until_cancelled(sleep(PROLONG)).await.is_some() {
                 // A lease that cannot be prolonged ends by itself.
-                let _ = store.prolong_once(&name, holder, OffsetDateTime::now_utc() + LEASE).await;
+                let _ = store
+                    .prolong_once(&name, holder, OffsetDateTime::now_utc() + LEASE)
+                    .await;
             }
             if !answered.load(Ordering::Relaxed) {
                 let _ = store.give_up_once(&name, holder).await;
@@ -289,7 +290,14 @@ mod tests {
         assert_eq!(key(&["8e03978e"]), Ok("8e03978e".to_owned()));
         assert_eq!(key(&["\"8e03978e\""]), Ok("8e03978e".to_owned()));
         assert_eq!(key(&[&"a".repeat(255)]).map(|key| key.len()), Ok(255));
-        for wrong in [&["", ""][..], &[""], &["\"\""], &["a", "b"], &[&"a".repeat(256)], &["\u{e9}"]] {
+        for wrong in [
+            &["", ""][..],
+            &[""],
+            &["\"\""],
+            &["a", "b"],
+            &[&"a".repeat(256)],
+            &["\u{e9}"],
+        ] {
             assert_eq!(key(wrong), Err(()), "{wrong:?}");
         }
     }

@@ -259,7 +259,11 @@ mod tests {
             },
         };
         let (first, second) = (date!(2026 - 02 - 28), date!(2026 - 03 - 01));
-        let days = [used(first, "ultra", 1), used(first, "m/a", 2), used(second, "ultra", 4)];
+        let days = [
+            used(first, "ultra", 1),
+            used(first, "m/a", 2),
+            used(second, "ultra", 4),
+        ];
         let seen: Vec<_> = by_model(&days)
             .into_iter()
             .map(|one| (one.model, one.sum.requests, one.sum.cost.millionths()))

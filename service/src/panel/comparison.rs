@@ -156,7 +156,9 @@ mod tests {
 
     #[test]
     fn the_schema_asks_for_what_is_read() {
-        let Format::Schema { schema, .. } = format() else { panic!("no schema") };
+        let Format::Schema { schema, .. } = format() else {
+            panic!("no schema")
+        };
         insta::assert_json_snapshot!(schema);
     }
 }

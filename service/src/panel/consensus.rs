@@ -91,7 +91,11 @@ mod tests {
 
     #[test]
     fn who_stands_apart_from_the_others_dissents() {
-        let answers = ["run your own postgres", "run your own database", "cats purr loudly"];
+        let answers = [
+            "run your own postgres",
+            "run your own database",
+            "cats purr loudly",
+        ];
         let seen = agreements(&answers);
         let dissents: Vec<_> = seen.iter().map(|one| one.unwrap().dissents).collect();
         assert_eq!(dissents, [Some(false), Some(false), Some(true)]);

@@ -223,7 +223,11 @@ impl Deliberation {
 
     /// The comparison is there, if it is one.
     fn compared(&mut self, pending: Pending, text: &str) -> Vec<Action> {
-        let labels: Vec<String> = self.answers.keys().map(|member| self.plan.label_of(*member)).collect();
+        let labels: Vec<String> = self
+            .answers
+            .keys()
+            .map(|member| self.plan.label_of(*member))
+            .collect();
         let mut actions = vec![match Comparison::read(text, &labels) {
             Ok(verdict) => {
                 self.comparison = Some(verdict.clone());

@@ -99,7 +99,9 @@ impl Plan {
 
     /// What calls cost together.
     pub(super) fn cost<'a>(&self, calls: impl IntoIterator<Item = &'a (ModelId, Usage)>) -> Money {
-        let costs = calls.into_iter().map(|(model, usage)| self.prices.cost(model, *usage));
+        let costs = calls
+            .into_iter()
+            .map(|(model, usage)| self.prices.cost(model, *usage));
         costs.sum()
     }
 
@@ -165,10 +167,17 @@ mod tests {
         let ends = |plan: &Plan, began| Stage::ALL.map(|stage| plan.deadline_of(stage, began).as_secs());
         assert_eq!(ends(&plan, Duration::ZERO), [24, 45, 60]);
         plan.stages.review = false;
-        assert_eq!(plan.deadline_of(Stage::InitialResponse, Duration::ZERO), seconds(36));
+        assert_eq!(
+            plan.deadline_of(Stage::InitialResponse, Duration::ZERO),
+            seconds(36)
+        );
         plan.stages.synthesis = false;
-        assert_eq!(plan.deadline_of(Stage::InitialResponse, Duration::ZERO), seconds(60));
-        plan.stage_deadlines.extend(Stage::ALL.map(|stage| (stage, seconds(10))));
+        assert_eq!(
+            plan.deadline_of(Stage::InitialResponse, Duration::ZERO),
+            seconds(60)
+        );
+        plan.stage_deadlines
+            .extend(Stage::ALL.map(|stage| (stage, seconds(10))));
         assert_eq!(ends(&plan, seconds(7)), [17, 17, 17]);
         assert_eq!(ends(&plan, seconds(55)), [60, 60, 60], "never beyond the whole");
     }

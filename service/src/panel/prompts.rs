@@ -143,8 +143,14 @@ mod tests {
     fn what_each_stage_is_told() {
         let why = asked(&[(Speaker::User, "Why?")]);
         insta::assert_snapshot!("initial_response", shown(&initial(&why)));
-        insta::assert_snapshot!("peer_review_and_revision", shown(&review(&why, "Mine.", &labelled(["One.", "Two."]))));
-        insta::assert_snapshot!("ultra_synthesis", shown(&synthesis(&why, &labelled(["One.", "Two."]))));
+        insta::assert_snapshot!(
+            "peer_review_and_revision",
+            shown(&review(&why, "Mine.", &labelled(["One.", "Two."])))
+        );
+        insta::assert_snapshot!(
+            "ultra_synthesis",
+            shown(&synthesis(&why, &labelled(["One.", "Two."])))
+        );
     }
 
     #[test]

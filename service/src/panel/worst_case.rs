@@ -21,7 +21,8 @@ pub fn worst_case(plan: &Plan) -> Vec<(ModelId, Usage)> {
     let count = members.len();
     let blank = |answers: usize| vec![(plan.label_of(0), ""); answers];
     let answers = plan.quotable_bytes().saturating_mul(count as u64);
-    let reading_all = |messages: &[Message], output: u32| call(input_bound(messages).saturating_add(answers), output);
+    let reading_all =
+        |messages: &[Message], output: u32| call(input_bound(messages).saturating_add(answers), output);
 
     let mut calls = first_stage(plan);
     if stages.review && count > 1 {

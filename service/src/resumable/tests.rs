@@ -145,7 +145,9 @@ impl Driven {
             receive.poll_recv(context)
         });
         let id = AnalysisId::generate();
-        let entries = runs.begin(Account::Anonymous, id, events, &endings(), ()).unwrap();
+        let entries = runs
+            .begin(Account::Anonymous, id, events, &endings(), ())
+            .unwrap();
         (Self { send, over, id }, entries)
     }
 
@@ -167,12 +169,17 @@ impl Driven {
 }
 
 async fn take(entries: &mut Entries, count: usize) -> Vec<(u64, String)> {
-    let some = entries.by_ref().take(count).map(|(number, entry)| (number, entry.name));
+    let some = entries
+        .by_ref()
+        .take(count)
+        .map(|(number, entry)| (number, entry.name));
     some.collect().await
 }
 
 fn numbered(first: u64, names: &[&str]) -> Vec<(u64, String)> {
-    (first..).zip(names.iter().map(|name| (*name).to_owned())).collect()
+    (first..)
+        .zip(names.iter().map(|name| (*name).to_owned()))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,11 +203,19 @@ async fn who_comes_back_reads_on_where_they_were_and_again_once_it_is_over() {
     assert!(over.load(Ordering::SeqCst));
 
     let resume = async |account| runs.resume(account, id, 0, &endings()).await.unwrap();
-    assert_eq!(take(&mut resume(Account::Anonymous).await.unwrap(), 9).await.len(), 5);
+    assert_eq!(
+        take(&mut resume(Account::Anonymous).await.unwrap(), 9)
+            .await
+            .len(),
+        5
+    );
     let stranger = Account::User(crate::domain::UserId::generate());
     assert!(resume(stranger).await.is_none());
     sleep(KEPT * 2).await;
-    assert!(resume(Account::Anonymous).await.is_none(), "it is kept for a while only");
+    assert!(
+        resume(Account::Anonymous).await.is_none(),
+        "it is kept for a while only"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,7 +231,10 @@ async fn a_run_that_nobody_reads_ends_after_its_time_and_says_so() {
     sleep(Duration::from_secs(2)).await;
     assert!(run.is_over(), "it is cancelled");
     let mut entries = run.resume(&runs, 0).await.unwrap();
-    assert_eq!(take(&mut entries, 9).await, numbered(0, &["a", "analysis.failed"]));
+    assert_eq!(
+        take(&mut entries, 9).await,
+        numbered(0, &["a", "analysis.failed"])
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,8 +26,8 @@ pub use idempotency_store::IdempotencyStore;
 pub use postgres::Postgres;
 pub use records::{
     Actor, ApiKeyRecord, AuditEntry, ChangeUser, CreateUser, DailyUsage, Digest, InvalidActor, Invite,
-    KeptAnswer, Once, OnceClaim, Page, Revocation, Rotation, Sealed, SealedProviderKey, Session, TokenHash, UsageRecord, User, UserChange,
-    WrappedKey,
+    KeptAnswer, Once, OnceClaim, Page, Revocation, Rotation, Sealed, SealedProviderKey, Session, TokenHash,
+    UsageRecord, User, UserChange, WrappedKey,
 };
 pub use schema::Schema;
 pub use secret_store::SecretStore;

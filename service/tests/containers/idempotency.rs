@@ -22,16 +22,23 @@ use crate::{
 
 fn analysis(service: &Service, key: &str, prompt: &str) -> RequestBuilder {
     let body = json!({"prompt": prompt, "options": {"cache": false}});
-    service.post("/api/v1/analyses", &body).header("idempotency-key", key)
+    service
+        .post("/api/v1/analyses", &body)
+        .header("idempotency-key", key)
 }
 
 fn chat(service: &Service, key: &str, model: &str) -> RequestBuilder {
     let body = json!({"model": model, "messages": [{"role": "user", "content": QUESTION}]});
-    service.post("/v1/chat/completions", &body).header("idempotency-key", key)
+    service
+        .post("/v1/chat/completions", &body)
+        .header("idempotency-key", key)
 }
 
 fn is_replayed(response: &Response) -> bool {
-    response.headers().get("idempotency-replayed").is_some_and(|value| value == "true")
+    response
+        .headers()
+        .get("idempotency-replayed")
+        .is_some_and(|value| value == "true")
 }
 
 async fn code(response: Response) -> (u16, String) {
@@ -62,7 +69,11 @@ async fn the_same_key_and_body_are_answered_once_by_both_apis() {
     }
     let usage = until("what was used is recorded", async || {
         let usage = answer_to(service.get("/api/v1/usage")).await;
-        if usage["total"]["requests"] == 3 { Ok(usage) } else { Err(usage.to_string()) }
+        if usage["total"]["requests"] == 3 {
+            Ok(usage)
+        } else {
+            Err(usage.to_string())
+        }
     })
     .await;
     assert_eq!(usage["total"]["requests"], 3, "nothing is done twice");
@@ -82,10 +93,20 @@ async fn a_key_is_for_one_request_of_one_account() {
     assert_eq!(send(&ada, "key", QUESTION).await.status(), 200);
     let other = send(&ada, "key", "Why do cats purr?").await;
     assert_eq!(code(other).await, (422, "idempotency-key-reused".to_owned()));
-    let elsewhere = chat(&service, "key", "ultra").bearer_auth(&ada).send().await.unwrap();
+    let elsewhere = chat(&service, "key", "ultra")
+        .bearer_auth(&ada)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(code(elsewhere).await, (422, "idempotency_key_reused".to_owned()));
-    assert!(!is_replayed(&send(&bob, "key", QUESTION).await), "bob's is another");
-    assert!(is_replayed(&send(&ada, "\"key\"", QUESTION).await), "quoted, as the draft has it");
+    assert!(
+        !is_replayed(&send(&bob, "key", QUESTION).await),
+        "bob's is another"
+    );
+    assert!(
+        is_replayed(&send(&ada, "\"key\"", QUESTION).await),
+        "quoted, as the draft has it"
+    );
     for wrong in ["", &"k".repeat(256)] {
         let refused = send(&ada, wrong, QUESTION).await;
         assert_eq!(code(refused).await, (400, "invalid-idempotency-key".to_owned()));
@@ -97,7 +118,10 @@ async fn what_is_under_way_is_not_begun_again_by_any_replica() {
     let stack = Stack::builder().postgres().start().await.unwrap();
     let database = stack.postgres().fresh_database().await.unwrap();
     let vars = [("DATABASE_URL", database.url())];
-    let replicas = [Service::start(&vars, None).await, Service::start(&vars, None).await];
+    let replicas = [
+        Service::start(&vars, None).await,
+        Service::start(&vars, None).await,
+    ];
     let requests = (0..10).map(|index| chat(&replicas[index % 2], "key", "mock/slow").send());
     let (mut answered, mut refused) = (0, 0);
     for response in join_all(requests).await {
@@ -106,15 +130,24 @@ async fn what_is_under_way_is_not_begun_again_by_any_replica() {
             assert!(!is_replayed(&response));
             answered += 1;
         } else {
-            let wait = response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap();
+            let wait = response.headers()["retry-after"]
+                .to_str()
+                .unwrap()
+                .parse::<u64>()
+                .unwrap();
             assert!((1..=5).contains(&wait));
-            assert_eq!(code(response).await, (409, "idempotency_key_under_way".to_owned()));
+            assert_eq!(
+                code(response).await,
+                (409, "idempotency_key_under_way".to_owned())
+            );
             refused += 1;
         }
     }
     assert_eq!((answered, refused), (1, 9));
     for replica in &replicas {
-        assert!(is_replayed(&chat(replica, "key", "mock/slow").send().await.unwrap()));
+        assert!(is_replayed(
+            &chat(replica, "key", "mock/slow").send().await.unwrap()
+        ));
     }
 }
 
@@ -126,9 +159,11 @@ async fn a_failure_a_client_that_went_away_and_a_holder_that_died_leave_the_key_
 
     let failed = async || chat(&service, "failed", "mock/unavailable").send().await.unwrap();
     assert_eq!(failed().await.status(), 503);
-    until("the key is free after a failure", async || match failed().await.status().as_u16() {
-        503 => Ok(()),
-        status => Err(status),
+    until("the key is free after a failure", async || {
+        match failed().await.status().as_u16() {
+            503 => Ok(()),
+            status => Err(status),
+        }
     })
     .await;
 
@@ -136,7 +171,11 @@ async fn a_failure_a_client_that_went_away_and_a_holder_that_died_leave_the_key_
     assert!(slow.send().await.unwrap_err().is_timeout());
     until("the key is free after its client went away", async || {
         let response = chat(&service, "gone", "mock/slow").send().await.unwrap();
-        if response.status() == 200 { Ok(()) } else { Err(response.status()) }
+        if response.status() == 200 {
+            Ok(())
+        } else {
+            Err(response.status())
+        }
     })
     .await;
 
@@ -157,9 +196,11 @@ async fn a_failure_a_client_that_went_away_and_a_holder_that_died_leave_the_key_
     assert_eq!(store.claim_once(&claim).await.unwrap(), Once::Claimed);
     let died = async || chat(&service, "died", "mock/analyst").send().await.unwrap();
     assert_eq!(died().await.status(), 409);
-    until("the lease of the dead is over", async || match died().await.status().as_u16() {
-        200 => Ok(()),
-        status => Err(status),
+    until("the lease of the dead is over", async || {
+        match died().await.status().as_u16() {
+            200 => Ok(()),
+            status => Err(status),
+        }
     })
     .await;
 }
@@ -171,7 +212,9 @@ async fn a_stream_cannot_be_answered_once() {
     let refused = stream.send().await.unwrap();
     assert_eq!(code(refused).await, (422, "idempotency-key-on-stream".to_owned()));
     let body = json!({"model": "ultra", "stream": true, "messages": [{"role": "user", "content": QUESTION}]});
-    let stream = service.post("/v1/chat/completions", &body).header("idempotency-key", "key");
+    let stream = service
+        .post("/v1/chat/completions", &body)
+        .header("idempotency-key", "key");
     let refused = stream.send().await.unwrap();
     assert_eq!(code(refused).await, (422, "idempotency_key_on_stream".to_owned()));
 }
@@ -185,7 +228,10 @@ async fn without_the_database_the_promise_is_not_given_and_everything_else_goes_
         ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "2s"),
     ];
     let service = Service::start(&vars, None).await;
-    assert_eq!(analysis(&service, "key", QUESTION).send().await.unwrap().status(), 200);
+    assert_eq!(
+        analysis(&service, "key", QUESTION).send().await.unwrap().status(),
+        200
+    );
     stack.postgres().kill().await.unwrap();
     let refused = analysis(&service, "key", QUESTION).send().await.unwrap();
     assert!(refused.headers().contains_key("retry-after"));
@@ -194,7 +240,11 @@ async fn without_the_database_the_promise_is_not_given_and_everything_else_goes_
     stack.postgres().start().await.unwrap();
     until("the promise is given again", async || {
         let response = analysis(&service, "key", QUESTION).send().await.unwrap();
-        if is_replayed(&response) { Ok(()) } else { Err(response.status()) }
+        if is_replayed(&response) {
+            Ok(())
+        } else {
+            Err(response.status())
+        }
     })
     .await;
 }

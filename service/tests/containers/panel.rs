@@ -43,7 +43,10 @@ async fn a_request_chooses_members_writer_stages_and_bounds() {
     let stages = answer["stages"].as_array().unwrap();
     let names: Vec<_> = stages.iter().map(|stage| &stage["stage"]).collect();
     assert_eq!(names, ["initial_response", "ultra_synthesis"]);
-    for answer in stages.iter().flat_map(|stage| stage["answers"].as_array().unwrap()) {
+    for answer in stages
+        .iter()
+        .flat_map(|stage| stage["answers"].as_array().unwrap())
+    {
         assert!(answer["usage"]["output_tokens"].as_u64().unwrap() <= 16);
     }
     assert_eq!(answer["truncated"], true);
@@ -54,9 +57,15 @@ async fn a_request_chooses_members_writer_stages_and_bounds() {
 async fn without_a_synthesis_the_most_agreed_answer_is_marked_as_whose_it_is() {
     let service = Service::alone().await;
     let answer = answer(&service, json!({"stages": ["initial_response"], "details": true})).await;
-    assert_eq!((&answer["synthesizer"], &answer["degraded"]), (&Value::Null, &json!(false)));
+    assert_eq!(
+        (&answer["synthesizer"], &answer["degraded"]),
+        (&Value::Null, &json!(false))
+    );
     let first = answer["stages"][0]["answers"].as_array().unwrap();
-    let theirs = first.iter().find(|one| one["label"] == answer["chosen"]["label"]).unwrap();
+    let theirs = first
+        .iter()
+        .find(|one| one["label"] == answer["chosen"]["label"])
+        .unwrap();
     assert_eq!(theirs["text"], answer["answer"]);
 }
 
@@ -77,7 +86,10 @@ async fn what_cannot_be_is_refused_all_at_once_and_by_name() {
     )
     .await;
     assert_eq!(status, 422);
-    assert!(problem["detail"].as_str().unwrap().contains("`gpt-nonsense`"), "{problem}");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("`gpt-nonsense`"),
+        "{problem}"
+    );
     let pointers: BTreeSet<_> = problem["errors"]
         .as_array()
         .unwrap()
@@ -99,14 +111,21 @@ async fn what_cannot_be_is_refused_all_at_once_and_by_name() {
     for (options, pointer) in [
         (json!({"models": []}), "/options/models"),
         (json!({"models": vec!["analyst"; 27]}), "/options/models"),
-        (json!({"stages": ["initial_response"], "verdict": true}), "/options/verdict"),
+        (
+            json!({"stages": ["initial_response"], "verdict": true}),
+            "/options/verdict",
+        ),
         (json!({"resumable": true}), "/options/resumable"),
         (json!({"deadline": "soon"}), "/options/deadline"),
         (json!({"budget": "-1"}), "/options/budget"),
         (json!({"stage_deadlines": [1]}), "/options/stage_deadlines"),
     ] {
         let (status, problem) = ask(&service, options).await;
-        assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!(pointer)), "{problem}");
+        assert_eq!(
+            (status, &problem["errors"][0]["pointer"]),
+            (422, &json!(pointer)),
+            "{problem}"
+        );
     }
     for body in [
         json!({}),
@@ -124,8 +143,16 @@ async fn a_budget_bounds_what_a_panel_costs_and_the_result_says_what_it_did_with
     let service = Service::start(&[], Some(PRICED)).await;
     let whole = answer(&service, json!({"max_output_tokens": 100, "cache": false})).await;
     let cost = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
-    let total: f64 = whole["stages"].as_array().unwrap().iter().map(|stage| cost(&stage["cost"])).sum();
-    assert!(total > 0.0 && (total - cost(&whole["cost"])).abs() < 1e-9, "{whole}");
+    let total: f64 = whole["stages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|stage| cost(&stage["cost"]))
+        .sum();
+    assert!(
+        total > 0.0 && (total - cost(&whole["cost"])).abs() < 1e-9,
+        "{whole}"
+    );
     assert_eq!(whole["skipped"], json!([]));
 
     // A token costs a thousandth, and no token is shorter than a byte: the first answers can cost some 1.20, their
@@ -141,7 +168,10 @@ async fn a_budget_bounds_what_a_panel_costs_and_the_result_says_what_it_did_with
     assert_eq!(again["cached"], false, "what lacks a part is not remembered");
 
     let (status, problem) = ask(&service, json!({"max_output_tokens": 100, "budget": 0.01})).await;
-    assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/options/budget")));
+    assert_eq!(
+        (status, &problem["errors"][0]["pointer"]),
+        (422, &json!("/options/budget"))
+    );
     assert!(problem["type"].as_str().unwrap().ends_with("/budget-too-small"));
 }
 
@@ -168,9 +198,16 @@ async fn each_choice_has_an_answer_of_its_own_in_the_cache() {
 #[tokio::test]
 async fn the_same_model_several_times_gives_several_answers() {
     let service = Service::alone().await;
-    let answer = answer(&service, json!({"models": ["analyst", "analyst", "analyst"], "details": true})).await;
+    let answer = answer(
+        &service,
+        json!({"models": ["analyst", "analyst", "analyst"], "details": true}),
+    )
+    .await;
     let first = answer["stages"][0]["answers"].as_array().unwrap();
-    let texts: BTreeSet<_> = first.iter().map(|answer| answer["text"].as_str().unwrap()).collect();
+    let texts: BTreeSet<_> = first
+        .iter()
+        .map(|answer| answer["text"].as_str().unwrap())
+        .collect();
     assert_eq!(texts.len(), 3, "{texts:#?}");
 }
 
@@ -197,7 +234,10 @@ async fn a_conversation_is_asked_as_it_is_by_both_apis() {
     ]);
     let body = json!({"messages": messages, "options": {"details": true}});
     let created = answer_to(service.post("/api/v1/analyses", &body)).await;
-    assert_eq!((&created["prompt"], &created["messages"]), (&json!(QUESTION), &messages));
+    assert_eq!(
+        (&created["prompt"], &created["messages"]),
+        (&json!(QUESTION), &messages)
+    );
     // Ten more words than the question alone has.
     let alone = answer(&service, json!({"details": true})).await;
     let read = |answer: &Value| {
@@ -213,7 +253,10 @@ async fn a_conversation_is_asked_as_it_is_by_both_apis() {
     let chat = json!({"model": "ultra", "messages": messages});
     let chat = answer_to(service.post("/v1/chat/completions", &chat)).await;
     assert_eq!(chat["choices"][0]["message"]["content"], created["answer"]);
-    assert_eq!(chat["usage"]["total_tokens"], 0, "it is the same question, and remembered");
+    assert_eq!(
+        chat["usage"]["total_tokens"], 0,
+        "it is the same question, and remembered"
+    );
 }
 
 #[tokio::test]
@@ -221,12 +264,25 @@ async fn a_stream_tells_what_is_skipped_and_what_is_compared() {
     let service = Service::start(&[], Some(PRICED)).await;
     let names = async |options: Value| -> BTreeSet<String> {
         let body = json!({"prompt": QUESTION, "options": options});
-        let request = service.post("/api/v1/analyses", &body).header("accept", "text/event-stream");
+        let request = service
+            .post("/api/v1/analyses", &body)
+            .header("accept", "text/event-stream");
         let events = events(request.send().await.unwrap()).await;
         let last = json_of(&events.last().unwrap().2);
-        assert!(last["stages"][0].get("answers").is_none(), "nobody asked for details");
+        assert!(
+            last["stages"][0].get("answers").is_none(),
+            "nobody asked for details"
+        );
         events.into_iter().map(|(_, name, _)| name).collect()
     };
-    assert!(names(json!({"max_output_tokens": 100, "budget": "3.00"})).await.contains("stage.skipped"));
-    assert!(names(json!({"verdict": true})).await.contains("verdict.completed"));
+    assert!(
+        names(json!({"max_output_tokens": 100, "budget": "3.00"}))
+            .await
+            .contains("stage.skipped")
+    );
+    assert!(
+        names(json!({"verdict": true}))
+            .await
+            .contains("verdict.completed")
+    );
 }

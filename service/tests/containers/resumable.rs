@@ -23,7 +23,9 @@ fn slow(resumable: bool) -> Value {
 }
 
 async fn stream(service: &Service, body: &Value) -> Response {
-    let request = service.post("/api/v1/analyses", body).header("accept", "text/event-stream");
+    let request = service
+        .post("/api/v1/analyses", body)
+        .header("accept", "text/event-stream");
     request.send().await.unwrap()
 }
 
@@ -74,11 +76,18 @@ async fn a_stream_that_broke_off_is_read_on_and_read_again() {
 async fn a_stream_is_read_on_at_another_replica() {
     let stack = Stack::builder().redis().start().await.unwrap();
     let vars = [("REDIS_URL", stack.redis().url())];
-    let (one, other) = (Service::start(&vars, None).await, Service::start(&vars, None).await);
+    let (one, other) = (
+        Service::start(&vars, None).await,
+        Service::start(&vars, None).await,
+    );
     let (id, last) = read_some(stream(&one, &slow(true)).await, 4).await;
     let response = until("the events are at the other replica", async || {
         let response = resume(&other, &id, Some(last)).send().await.unwrap();
-        if response.status() == 200 { Ok(response) } else { Err(response.status()) }
+        if response.status() == 200 {
+            Ok(response)
+        } else {
+            Err(response.status())
+        }
     })
     .await;
     let rest = events(response).await;
@@ -102,25 +111,39 @@ async fn only_the_owner_reads_a_stream_on_and_only_one_that_is_resumable() {
         read_some(request.send().await.unwrap(), 2).await.0
     };
     let status = async |id: &str, token: &str| {
-        let response = resume(&service, id, None).bearer_auth(token).send().await.unwrap();
+        let response = resume(&service, id, None)
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
         response.status().as_u16()
     };
     let resumable = ask(true).await;
-    assert_eq!((status(&resumable, &bob).await, status(&resumable, &ada).await), (404, 200));
+    assert_eq!(
+        (status(&resumable, &bob).await, status(&resumable, &ada).await),
+        (404, 200)
+    );
     let plain = ask(false).await;
     assert_eq!(status(&plain, &ada).await, 404);
     assert_eq!(status("no-id", &ada).await, 404);
-    let wrong = resume(&service, &resumable, None).bearer_auth(&ada).header("last-event-id", "x");
+    let wrong = resume(&service, &resumable, None)
+        .bearer_auth(&ada)
+        .header("last-event-id", "x");
     assert_eq!(wrong.send().await.unwrap().status(), 400);
 }
 
 #[tokio::test]
 async fn a_client_that_goes_away_cancels_every_call_at_once_and_pays_for_what_it_got() {
     let service = auth::people::service().await;
-    let (ada, admin) = (service.user("ada@example.com").await.access, service.admin().await.access);
+    let (ada, admin) = (
+        service.user("ada@example.com").await.access,
+        service.admin().await.access,
+    );
     let open = async || {
         let health = answer_to(service.get("/health?detailed").bearer_auth(&admin)).await;
-        health["dependencies"]["ledger"]["detail"]["open"].as_u64().unwrap()
+        health["dependencies"]["ledger"]["detail"]["open"]
+            .as_u64()
+            .unwrap()
     };
     let mut fastest = Duration::MAX;
     for _ in 0..5 {
@@ -140,7 +163,11 @@ async fn a_client_that_goes_away_cancels_every_call_at_once_and_pays_for_what_it
     assert!(fastest < Duration::from_millis(100), "{fastest:?}");
     let used = until("what was used is recorded", async || {
         let usage = answer_to(service.get("/api/v1/usage").bearer_auth(&ada)).await;
-        if usage["total"]["requests"] == 5 { Ok(usage) } else { Err(usage.to_string()) }
+        if usage["total"]["requests"] == 5 {
+            Ok(usage)
+        } else {
+            Err(usage.to_string())
+        }
     })
     .await;
     assert!(used["total"]["input_tokens"].as_u64().unwrap() > 0, "{used}");

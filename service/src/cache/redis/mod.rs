@@ -77,7 +77,8 @@ impl RemoteCache for Redis {
         let mut add = cmd("ZADD");
         add.arg(key.as_str());
         for (number, entry) in (first..).zip(entries) {
-            add.arg(number).arg([number.to_string().as_bytes(), b" ", entry].concat());
+            add.arg(number)
+                .arg([number.to_string().as_bytes(), b" ", entry].concat());
         }
         self.connection.call::<()>(&add).await?;
         self.connection

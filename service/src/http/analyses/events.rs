@@ -35,7 +35,9 @@ pub(super) async fn stream(
         return Ok(respond_with(api.runs.begin(account, id, events, &endings, held)?));
     }
     let numbered = events.enumerate();
-    Ok(respond(numbered.map(|(number, entry)| event(number as u64, &entry))))
+    Ok(respond(
+        numbered.map(|(number, entry)| event(number as u64, &entry)),
+    ))
 }
 
 /// A stream of events that have their numbers.
@@ -62,7 +64,10 @@ pub(super) fn endings(request_id: &RequestId) -> Endings {
         entry("analysis.failed", &problem.to_value(request_id.as_str()))
     };
     Endings {
-        abandoned: failed("abandoned", "Nobody has read the events for 60 seconds, so the panel was given up."),
+        abandoned: failed(
+            "abandoned",
+            "Nobody has read the events for 60 seconds, so the panel was given up.",
+        ),
         broken_off: failed("broken-off", "The replica that ran the panel is gone; ask again."),
     }
 }
@@ -87,7 +92,10 @@ fn failed(problem: Problem, request_id: &RequestId) -> Entry {
 
 impl From<TooMany> for Problem {
     fn from(too_many: TooMany) -> Self {
-        Self::unavailable("too-many-resumable", format!("{too_many}; try again later, or without resumable."))
+        Self::unavailable(
+            "too-many-resumable",
+            format!("{too_many}; try again later, or without resumable."),
+        )
     }
 }
 

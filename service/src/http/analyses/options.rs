@@ -152,9 +152,15 @@ impl AnalysisOptions {
             .synthesizer
             .as_ref()
             .and_then(|name| wrong.model(api, "/options/synthesizer", name));
-        let stages = self.stages.as_ref().map_or(Stages::ALL, |stages| wrong.stages(stages));
+        let stages = self
+            .stages
+            .as_ref()
+            .map_or(Stages::ALL, |stages| wrong.stages(stages));
         if self.verdict && !stages.synthesis {
-            wrong.add("/options/verdict", "is made in ultra_synthesis, which does not take place".to_owned());
+            wrong.add(
+                "/options/verdict",
+                "is made in ultra_synthesis, which does not take place".to_owned(),
+            );
         }
         if let Some(min_models) = self.min_models {
             wrong.unless_in("/options/min_models", min_models, 1..=members);
@@ -234,7 +240,10 @@ impl Wrong {
         let found = api.catalog.find(name).map(|model| model.id.clone());
         if found.is_none() {
             let name: String = name.chars().take(SHOWN).collect();
-            self.add(pointer, format!("there is no model `{name}`; /api/v1/models lists those that there are"));
+            self.add(
+                pointer,
+                format!("there is no model `{name}`; /api/v1/models lists those that there are"),
+            );
         }
         found
     }
@@ -242,9 +251,15 @@ impl Wrong {
     fn stages(&mut self, asked: &[Stage]) -> Stages {
         let has = |stage| asked.contains(&stage);
         if !has(Stage::InitialResponse) {
-            self.add("/options/stages", "must hold initial_response, which all others need".to_owned());
+            self.add(
+                "/options/stages",
+                "must hold initial_response, which all others need".to_owned(),
+            );
         }
-        if Stage::ALL.iter().any(|stage| asked.iter().filter(|other| *other == stage).count() > 1) {
+        if Stage::ALL
+            .iter()
+            .any(|stage| asked.iter().filter(|other| *other == stage).count() > 1)
+        {
             self.add("/options/stages", "names a stage twice".to_owned());
         }
         Stages {
@@ -253,7 +268,12 @@ impl Wrong {
         }
     }
 
-    fn unless_in<N: PartialOrd + fmt::Display>(&mut self, pointer: &str, given: N, allowed: RangeInclusive<N>) {
+    fn unless_in<N: PartialOrd + fmt::Display>(
+        &mut self,
+        pointer: &str,
+        given: N,
+        allowed: RangeInclusive<N>,
+    ) {
         if !allowed.contains(&given) {
             let (least, most) = allowed.into_inner();
             self.add(pointer, format!("is out of range; {least} to {most} is allowed"));
@@ -343,7 +363,9 @@ impl<'de> Deserialize<'de> for Amount {
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Amount, E> {
                 let amount = Money::from_str(text);
-                amount.map(Amount).map_err(|problem| E::custom(format!("it {problem}")))
+                amount
+                    .map(Amount)
+                    .map_err(|problem| E::custom(format!("it {problem}")))
             }
         }
 
@@ -357,7 +379,12 @@ mod tests {
 
     #[test]
     fn durations_and_amounts_are_read_as_numbers_and_as_text() {
-        for (text, millis) in [("2", 2_000), ("0.5", 500), ("\"1m30s\"", 90_000), ("\"250ms\"", 250)] {
+        for (text, millis) in [
+            ("2", 2_000),
+            ("0.5", 500),
+            ("\"1m30s\"", 90_000),
+            ("\"250ms\"", 250),
+        ] {
             let Span(read) = serde_json::from_str(text).unwrap();
             assert_eq!(read, Duration::from_millis(millis), "{text}");
         }
@@ -375,6 +402,9 @@ mod tests {
             let problem = serde_json::from_str::<Amount>(text).unwrap_err().to_string();
             assert!(!problem.contains("secret"), "{problem}");
         }
-        assert!(serde_json::from_str::<Amount>("1e-9").is_err(), "finer than a millionth");
+        assert!(
+            serde_json::from_str::<Amount>("1e-9").is_err(),
+            "finer than a millionth"
+        );
     }
 }

@@ -33,6 +33,7 @@ use crate::{
     path = "/v1/chat/completions",
     tag = "openai",
     operation_id = "openai_create_chat_completion",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body are answered once in 24 hours; not for streams.")),
     request_body = ChatRequest,
     responses(
         (status = 200, description = "The answer.", content(

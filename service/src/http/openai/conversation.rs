@@ -80,7 +80,10 @@ pub(super) fn to_conversation(messages: &[Message]) -> Result<Conversation, Prob
     let turns = messages.iter().enumerate().map(|(index, message)| {
         to_turn(message).ok_or_else(|| {
             let pointer = format!("/messages/{index}");
-            invalid(&pointer, "must be words alone for the panel, which takes no pictures and calls no tools")
+            invalid(
+                &pointer,
+                "must be words alone for the panel, which takes no pictures and calls no tools",
+            )
         })
     });
     Conversation::parse(turns.collect::<Result<_, _>>()?).map_err(|error| {

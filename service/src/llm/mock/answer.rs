@@ -165,7 +165,9 @@ fn verdict(question: &str, responses: &[&Block]) -> String {
                     position: position.to_owned(),
                 };
                 let takes = with.iter().map(|response| position(response, "it matters"));
-                let leaves = without.iter().map(|response| position(response, "it does not matter"));
+                let leaves = without
+                    .iter()
+                    .map(|response| position(response, "it does not matter"));
                 verdict.contradictions.push(Contradiction {
                     topic: subject,
                     positions: takes.chain(leaves).collect(),

@@ -73,13 +73,18 @@ impl Deliberation {
         members
             .map(|(member, model)| {
                 let answered = self.answers.contains_key(&member);
-                let agreement = if answered { agreements.next().flatten() } else { None };
+                let agreement = if answered {
+                    agreements.next().flatten()
+                } else {
+                    None
+                };
                 let stance = agreement.and_then(|agreement| agreement.dissents);
                 Member {
                     label: self.plan.label_of(member),
                     model: model.clone(),
                     answered,
-                    agreement: agreement.map(|agreement| (agreement.shared * HUNDREDTHS).round() / HUNDREDTHS),
+                    agreement: agreement
+                        .map(|agreement| (agreement.shared * HUNDREDTHS).round() / HUNDREDTHS),
                     stance: stance.map(|dissents| {
                         if dissents {
                             Stance::Dissents

@@ -7,7 +7,8 @@ use crate::{
     domain::{ModelId, Usage},
     llm::{Format, Message, Request, Sampling, input_bound},
     panel::{
-        Event, Failure, MemberAnswer, Plan, Reason, SkipReason, Skipped, Stage, StageReport, comparison, prompts,
+        Event, Failure, MemberAnswer, Plan, Reason, SkipReason, Skipped, Stage, StageReport, comparison,
+        prompts,
     },
 };
 
@@ -107,7 +108,10 @@ impl Deliberation {
             return self.choose(false);
         }
         let writer = self.plan.synthesizer.clone();
-        let first = (writer.clone(), bound(&self.synthesis(), self.plan.max_answer_tokens));
+        let first = (
+            writer.clone(),
+            bound(&self.synthesis(), self.plan.max_answer_tokens),
+        );
         if !self.affords([&first]) {
             let skipped = Skipped {
                 stage: Stage::UltraSynthesis,
@@ -123,15 +127,16 @@ impl Deliberation {
             stage: self.stage,
             models: vec![writer],
         })];
-        // Beside it and not after it: nobody waits longer for it than for the answer.
-        let compared = self.plan.verdict.then(|| self.begin_comparison(&first));
         actions.extend(self.ask_synthesizer());
-        actions.extend(compared.into_iter().flatten());
+        // Beside it and not after it: nobody waits for one and then for the other.
+        if self.plan.verdict {
+            actions.push(self.begin_comparison(&first));
+        }
         actions
     }
 
     /// Has the answers compared, where that can be paid beside the final answer.
-    fn begin_comparison(&mut self, writing: &(ModelId, Usage)) -> Vec<Action> {
+    fn begin_comparison(&mut self, writing: &(ModelId, Usage)) -> Action {
         let request = comparing(&self.plan, &self.labelled(|_| true));
         let worst = Usage {
             input_tokens: request.input_bound(),
@@ -145,10 +150,10 @@ impl Deliberation {
             worst,
         };
         if self.affords([writing, &call]) {
-            vec![self.ask(pending)]
+            self.ask(pending)
         } else {
             let detail = self.too_dear([writing, &call]);
-            vec![self.leave_out(pending, Reason::Failed, detail)]
+            self.leave_out(pending, Reason::Failed, detail)
         }
     }
 
@@ -223,7 +228,11 @@ impl Deliberation {
             Task::Compare => Request {
                 max_output_tokens: Some(plan.max_output_tokens),
                 sampling: plan.sampling,
-                format: if self.no_schema { Format::Text } else { comparison::format() },
+                format: if self.no_schema {
+                    Format::Text
+                } else {
+                    comparison::format()
+                },
                 ..asked
             },
         };
@@ -307,6 +316,9 @@ fn bound(messages: &[Message], max_output_tokens: u32) -> Usage {
 pub(in crate::panel) fn comparing(plan: &Plan, answers: &[(String, &str)]) -> Request {
     Request {
         format: comparison::format(),
-        ..Request::new(plan.synthesizer.clone(), prompts::verdict(&plan.conversation, answers))
+        ..Request::new(
+            plan.synthesizer.clone(),
+            prompts::verdict(&plan.conversation, answers),
+        )
     }
 }

@@ -334,7 +334,10 @@ fn without_a_review_the_first_answers_are_joined() {
         },
         ..plan(&["m/a", "m/b"])
     };
-    let trace = Trace::of(short, [completed(0, "x"), completed(1, "y"), completed(2, "Final")]);
+    let trace = Trace::of(
+        short,
+        [completed(0, "x"), completed(1, "y"), completed(2, "Final")],
+    );
     assert!(trace.requests[2].messages[1].text().contains("Response B:\n> y"));
     let verdict = trace.verdict();
     assert_eq!((verdict.answer.as_str(), verdict.skipped.len()), ("Final", 0));
@@ -382,7 +385,14 @@ fn the_result_tells_who_agreed_who_stood_apart_and_who_was_left_out() {
     let seen: Vec<_> = verdict
         .members
         .iter()
-        .map(|member| (member.label.as_str(), member.answered, member.agreement, member.stance))
+        .map(|member| {
+            (
+                member.label.as_str(),
+                member.answered,
+                member.agreement,
+                member.stance,
+            )
+        })
         .collect();
     assert_eq!(
         seen,
@@ -412,9 +422,7 @@ fn priced(members: &[&str], budget: u64) -> Plan {
 
 /// What the request of each call may cost, in order.
 fn may_cost(trace: &Trace) -> Vec<u64> {
-    let one = |request: &Request| {
-        request.input_bound() + u64::from(request.max_output_tokens.unwrap())
-    };
+    let one = |request: &Request| request.input_bound() + u64::from(request.max_output_tokens.unwrap());
     trace.requests.iter().map(one).collect()
 }
 
@@ -452,7 +460,11 @@ fn no_stage_begins_that_could_cost_more_than_is_left_of_the_budget() {
     // Too little by one for the review; the synthesis of the first answers is cheaper.
     let inputs = [completed(0, "x"), completed(1, "y"), completed(2, "Final")];
     let trace = Trace::of(priced(&members, review - 1), inputs);
-    assert!(trace.lines.iter().any(|line| line.contains("stage.skipped")), "{:#?}", trace.lines);
+    assert!(
+        trace.lines.iter().any(|line| line.contains("stage.skipped")),
+        "{:#?}",
+        trace.lines
+    );
     let verdict = trace.verdict();
     assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
     let skipped = &verdict.skipped[0];
@@ -460,7 +472,11 @@ fn no_stage_begins_that_could_cost_more_than_is_left_of_the_budget() {
         (skipped.stage, skipped.reason),
         (Stage::PeerReviewAndRevision, SkipReason::Budget)
     );
-    assert!(skipped.detail.starts_with("it can cost up to 0.0"), "{}", skipped.detail);
+    assert!(
+        skipped.detail.starts_with("it can cost up to 0.0"),
+        "{}",
+        skipped.detail
+    );
 
     // Too little for either: a member's own answer is all there is.
     let inputs = [completed(0, "x"), completed(1, "y")];
@@ -471,20 +487,24 @@ fn no_stage_begins_that_could_cost_more_than_is_left_of_the_budget() {
 
 #[test]
 fn a_failed_call_counts_against_the_budget_with_all_that_it_may_have_cost() {
-    let members = ["m/a", "m/b"];
-    let mut inputs = two_members_done();
-    inputs.extend([failed(4), completed(5, "Final")]);
-    let costs = may_cost(&Trace::of(priced(&members, u64::MAX), inputs));
-    let both = 44 + costs[4] + costs[5];
-
-    let mut inputs = two_members_done();
-    inputs.extend([failed(4), completed(5, "Final")]);
-    let verdict = Trace::of(priced(&members, both), inputs).verdict();
+    let short = |budget| Plan {
+        stages: Stages {
+            review: false,
+            synthesis: true,
+        },
+        ..priced(&["m/a", "m/b"], budget)
+    };
+    let begun = || vec![completed(0, "x"), completed(1, "y"), failed(2)];
+    let all = || {
+        let mut inputs = begun();
+        inputs.push(completed(3, "Final"));
+        inputs
+    };
+    let costs = may_cost(&Trace::of(short(u64::MAX), all()));
+    let both = 22 + costs[2] + costs[3];
+    let verdict = Trace::of(short(both), all()).verdict();
     assert_eq!(verdict.synthesizer.unwrap().as_str(), "m/a");
-
-    let mut inputs = two_members_done();
-    inputs.push(failed(4));
-    let verdict = Trace::of(priced(&members, both - 1), inputs).verdict();
+    let verdict = Trace::of(short(both - 1), begun()).verdict();
     assert!(verdict.degraded, "nobody else could be paid");
 }
 
@@ -492,9 +512,18 @@ fn a_failed_call_counts_against_the_budget_with_all_that_it_may_have_cost() {
 fn members_with_the_same_model_are_asked_in_different_ways_in_every_stage() {
     let trace = Trace::of(
         plan(&["m/a", "m/a"]),
-        [completed(0, "one"), completed(1, "two"), completed(2, "1"), completed(3, "2")],
+        [
+            completed(0, "one"),
+            completed(1, "two"),
+            completed(2, "1"),
+            completed(3, "2"),
+        ],
     );
-    let seeds: Vec<_> = trace.requests.iter().map(|request| request.sampling.seed).collect();
+    let seeds: Vec<_> = trace
+        .requests
+        .iter()
+        .map(|request| request.sampling.seed)
+        .collect();
     assert_eq!(seeds, [Some(1), Some(2), Some(1), Some(2), None]);
 }
 
@@ -513,7 +542,11 @@ fn a_variation_that_a_provider_does_not_take_is_left_out_and_not_the_member() {
         completed(4, "2"),
     ];
     let trace = Trace::of(plan(&["m/a", "m/a"]), inputs);
-    let seeds: Vec<_> = trace.requests.iter().map(|request| request.sampling.seed).collect();
+    let seeds: Vec<_> = trace
+        .requests
+        .iter()
+        .map(|request| request.sampling.seed)
+        .collect();
     assert_eq!(seeds, [Some(1), Some(2), None, None, Some(2), None]);
     assert_eq!(trace.requests[0].messages, trace.requests[2].messages);
     assert!(!trace.lines.iter().any(|line| line.contains("model.failed")));
@@ -533,7 +566,7 @@ fn compared() -> Plan {
     }
 }
 
-/// Two members, whose answers are compared by call 4 and joined by call 5.
+/// Two members, whose answers are joined by call 4 and compared by call 5.
 fn until_synthesis(rest: impl IntoIterator<Item = Input>) -> Vec<Input> {
     let mut inputs = two_members_done();
     inputs.extend(rest);
@@ -543,18 +576,24 @@ fn until_synthesis(rest: impl IntoIterator<Item = Input>) -> Vec<Input> {
 #[test]
 fn the_answers_are_compared_beside_the_final_one() {
     for order in [[4, 5], [5, 4]] {
-        let answer = |call| completed(call, if call == 4 { COMPARED } else { "Final" });
+        let answer = |call| completed(call, if call == 5 { COMPARED } else { "Final" });
         let delta = Input::Delta {
-            call: 4,
+            call: 5,
             text: "{".to_owned(),
         };
         let mut rest = vec![delta];
         rest.extend(order.map(answer));
         let trace = Trace::of(compared(), until_synthesis(rest));
-        assert!(matches!(trace.requests[4].format, Format::Schema { .. }));
-        assert_eq!(trace.requests[5].format, Format::Text);
-        assert_eq!(trace.requests[4].messages[1], trace.requests[5].messages[1], "of the same answers");
-        assert!(!trace.lines.iter().any(|line| line.contains("synthesis.delta")), "it is no text");
+        assert!(matches!(trace.requests[5].format, Format::Schema { .. }));
+        assert_eq!(trace.requests[4].format, Format::Text);
+        assert_eq!(
+            trace.requests[4].messages[1], trace.requests[5].messages[1],
+            "of the same answers"
+        );
+        assert!(
+            !trace.lines.iter().any(|line| line.contains("synthesis.delta")),
+            "it is no text"
+        );
         assert!(trace.lines.iter().any(|line| line.contains("verdict.completed")));
         let verdict = trace.verdict();
         let comparison = verdict.comparison.unwrap();
@@ -568,18 +607,30 @@ fn the_answers_are_compared_beside_the_final_one() {
 fn a_comparison_that_cannot_be_had_is_left_out_and_never_made_up() {
     let stranger = COMPARED.replace("Response A", "Response C");
     for (comparing, detail) in [
-        (completed(4, "They agree."), "the verdict is no JSON of the form that was asked for"),
-        (completed(4, ""), "the verdict is no JSON of the form that was asked for"),
-        (completed(4, &stranger), "the verdict names a response that there is not"),
-        (failed(4), "out of order"),
+        (
+            completed(5, "They agree."),
+            "the verdict is no JSON of the form that was asked for",
+        ),
+        (
+            completed(5, ""),
+            "the verdict is no JSON of the form that was asked for",
+        ),
+        (
+            completed(5, &stranger),
+            "the verdict names a response that there is not",
+        ),
+        (failed(5), "out of order"),
     ] {
-        let verdict = Trace::of(compared(), until_synthesis([comparing, completed(5, "Final")])).verdict();
+        let verdict = Trace::of(compared(), until_synthesis([comparing, completed(4, "Final")])).verdict();
         assert!(verdict.comparison.is_none() && !verdict.degraded);
         let left_out = &verdict.left_out[0];
         assert_eq!(left_out.label.as_deref(), Some("Verdict"));
-        assert_eq!((left_out.reason, left_out.detail.as_str()), (Reason::Failed, detail));
+        assert_eq!(
+            (left_out.reason, left_out.detail.as_str()),
+            (Reason::Failed, detail)
+        );
     }
-    let late = until_synthesis([completed(5, "Final"), Input::TimeOver]);
+    let late = until_synthesis([completed(4, "Final"), Input::TimeOver]);
     let verdict = Trace::of(compared(), late).verdict();
     assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
     assert_eq!(verdict.left_out[0].reason, Reason::Late);
@@ -588,11 +639,11 @@ fn a_comparison_that_cannot_be_had_is_left_out_and_never_made_up() {
 #[test]
 fn a_model_that_takes_no_schema_is_asked_in_words() {
     let refused = Input::Failed {
-        call: 4,
+        call: 5,
         detail: "no schemas here".to_owned(),
         refused: true,
     };
-    let rest = [refused, completed(5, "Final"), completed(6, COMPARED)];
+    let rest = [refused, completed(4, "Final"), completed(6, COMPARED)];
     let trace = Trace::of(compared(), until_synthesis(rest));
     assert_eq!(trace.requests[6].format, Format::Text);
     assert!(trace.verdict().comparison.is_some());
@@ -600,7 +651,7 @@ fn a_model_that_takes_no_schema_is_asked_in_words() {
 
 #[test]
 fn a_comparison_is_there_where_nobody_could_write_the_answer() {
-    let rest = [failed(5), failed(6), failed(7), completed(4, COMPARED)];
+    let rest = [failed(4), failed(6), failed(7), completed(5, COMPARED)];
     let verdict = Trace::of(compared(), until_synthesis(rest)).verdict();
     assert!(verdict.degraded && verdict.comparison.is_some());
 }
@@ -612,10 +663,13 @@ fn a_comparison_that_the_budget_does_not_hold_does_not_take_the_answers_place() 
         verdict: true,
         ..priced(&members, budget)
     };
-    let all = until_synthesis([completed(4, COMPARED), completed(5, "Final")]);
+    let all = until_synthesis([completed(5, COMPARED), completed(4, "Final")]);
     let costs = may_cost(&Trace::of(priced(u64::MAX), all));
     let both = 44 + costs[4] + costs[5];
-    assert!(22 + costs[2] + costs[3] < both, "the review is no problem: {costs:?}");
+    assert!(
+        22 + costs[2] + costs[3] < both,
+        "the review is no problem: {costs:?}"
+    );
     let verdict = Trace::of(priced(both - 1), until_synthesis([completed(4, "Final")])).verdict();
     assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
     assert!(verdict.left_out[0].detail.starts_with("it can cost up to"));

@@ -6,7 +6,7 @@ use futures::stream;
 use super::*;
 use crate::{
     llm::{Deltas, ModelInfo, mock::Mock},
-    panel::{Reason, Stage},
+    panel::{Reason, Stage, Stages},
 };
 
 fn plan(members: &[&str], synthesizer: &str) -> Plan {
@@ -62,14 +62,22 @@ async fn a_stages_own_time_counts_from_its_beginning() {
     let started = Instant::now();
     let seconds = Duration::from_secs;
     let slow = Plan {
-        stage_deadlines: [(Stage::InitialResponse, seconds(3)), (Stage::UltraSynthesis, seconds(2))].into(),
+        stage_deadlines: [
+            (Stage::InitialResponse, seconds(3)),
+            (Stage::UltraSynthesis, seconds(2)),
+        ]
+        .into(),
         ..plan(&["mock/analyst", "mock/stalled", "mock/skeptic"], "mock/stalled")
     };
     let (_, result) = finish(slow, Arc::new(Mock)).await;
     let verdict = result.unwrap();
     assert!(verdict.degraded);
     assert_eq!(started.elapsed().as_secs(), 5);
-    let took: Vec<_> = verdict.stages.iter().map(|stage| stage.duration_ms / 1_000).collect();
+    let took: Vec<_> = verdict
+        .stages
+        .iter()
+        .map(|stage| stage.duration_ms / 1_000)
+        .collect();
     assert_eq!(took, [3, 0, 2]);
 }
 
@@ -85,9 +93,15 @@ async fn the_same_model_several_times_gives_different_answers() {
 
 #[tokio::test]
 async fn the_stand_ins_compare_what_they_were_shown() {
+    // More subjects than one answer takes up, and members that begin with different ones.
+    let question = "Should hospitals keep encrypted backups of imaging archives offline?";
     let compared = Plan {
         verdict: true,
-        ..plan(&["mock/analyst", "mock/skeptic", "mock/pragmatist"], "mock/editor")
+        stages: Stages {
+            review: false,
+            synthesis: true,
+        },
+        ..Plan::of(question, &["mock/analyst"; 3], "mock/editor")
     };
     let (_, result) = finish(compared.clone(), Arc::new(Mock)).await;
     let verdict = result.unwrap();

@@ -11,10 +11,7 @@ use super::{
     timestamp::Timestamp,
     transaction,
 };
-use crate::store::{
-    Digest, Error, IdempotencyStore, KeptAnswer, Once, OnceClaim,
-    records::owner,
-};
+use crate::store::{Digest, Error, IdempotencyStore, KeptAnswer, Once, OnceClaim, records::owner};
 
 #[derive(sqlx::FromRow)]
 struct Row {

@@ -6,7 +6,8 @@ use ultra_service::{
     cache::Tier,
     domain::{Account, AnalysisId, Money, Prompt, Speaker, Turn, Usage, UserId},
     panel::{
-        Chosen, Comparison, LeftOut, Member, MemberAnswer, Reason, SkipReason, Skipped, Stage, StageReport, Stance,
+        Chosen, Comparison, LeftOut, Member, MemberAnswer, Reason, SkipReason, Skipped, Stage, StageReport,
+        Stance,
     },
     store::{Page, Schema, Store},
 };
