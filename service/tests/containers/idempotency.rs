@@ -122,6 +122,9 @@ async fn what_is_under_way_is_not_begun_again_by_any_replica() {
         Service::start(&vars, None).await,
         Service::start(&vars, None).await,
     ];
+    for replica in &replicas {
+        replica.dependency_is("database", "up").await;
+    }
     let requests = (0..10).map(|index| chat(&replicas[index % 2], "key", "mock/slow").send());
     let (mut answered, mut refused) = (0, 0);
     for response in join_all(requests).await {

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// A claim at this second, for ten seconds of work and a hundred of memory.
-fn claim(account: Account, body: &str, second: i64) -> OnceClaim {
+pub(super) fn claim(account: Account, body: &str, second: i64) -> OnceClaim {
     OnceClaim {
         name: Digest::of(&[account.to_string().as_bytes(), b"key"]),
         account,
