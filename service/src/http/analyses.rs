@@ -60,7 +60,7 @@ impl AnalysisRequest {
                 "/messages",
                 "there are prompt and messages; one of them is enough".to_owned(),
             ),
-            (None, None) => ("/prompt", "there is neither prompt nor messages".to_owned()),
+            (None, None) => ("", "there is neither prompt nor messages".to_owned()),
         };
         let summary = format!("The body does not fit: {detail}.");
         Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail))
