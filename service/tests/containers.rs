@@ -44,6 +44,8 @@ mod panel;
 mod program;
 #[path = "promise/mod.rs"]
 mod promise;
+#[path = "containers/providers/mod.rs"]
+mod providers;
 #[path = "containers/resumable.rs"]
 mod resumable;
 #[path = "containers/secrets.rs"]
