@@ -86,7 +86,7 @@ impl Comparison {
 
 /// The form that is asked for.
 pub(super) fn format() -> Format {
-    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let texts = || json!({"type": "array", "items": {"type": "string"}});
     let object = |name: &str, other: &str, value: serde_json::Value| {
         json!({
             "type": "object",
@@ -106,10 +106,10 @@ pub(super) fn format() -> Format {
             "additionalProperties": false,
             "required": ["consensus", "contradictions", "unique_insights", "blind_spots"],
             "properties": {
-                "consensus": texts.clone(),
+                "consensus": texts(),
                 "contradictions": list(object("topic", "positions", positions)),
                 "unique_insights": list(object("response", "insight", text)),
-                "blind_spots": texts,
+                "blind_spots": texts(),
             },
         }),
         strict: Some(true),

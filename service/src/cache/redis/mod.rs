@@ -97,14 +97,14 @@ impl RemoteCache for Redis {
             .arg(0)
             .arg(limit);
         let numbered: Vec<Vec<u8>> = self.connection.call(&range).await?;
-        Ok(numbered.into_iter().map(without_number).collect())
+        Ok(numbered.iter().map(|entry| without_number(entry)).collect())
     }
 
     async fn last_entry(&self, key: &Key) -> Result<Option<Vec<u8>>, Error> {
         let mut range = cmd("ZRANGE");
         range.arg(key.as_str()).arg(-1).arg(-1);
         let numbered: Vec<Vec<u8>> = self.connection.call(&range).await?;
-        Ok(numbered.into_iter().next().map(without_number))
+        Ok(numbered.first().map(|entry| without_number(entry)))
     }
 
     async fn clear(&self) -> Result<u64, Error> {
@@ -150,7 +150,7 @@ impl RemoteCache for Redis {
 }
 
 /// Equal entries have to be told apart, so each begins with its number.
-fn without_number(numbered: Vec<u8>) -> Vec<u8> {
+fn without_number(numbered: &[u8]) -> Vec<u8> {
     let space = numbered.iter().position(|byte| *byte == b' ');
     numbered[space.map_or(0, |space| space + 1)..].to_vec()
 }

@@ -163,11 +163,11 @@ impl AnalysisOptions {
             );
         }
         if let Some(min_models) = self.min_models {
-            wrong.unless_in("/options/min_models", min_models, 1..=members);
+            wrong.unless_in("/options/min_models", &min_models, 1..=members);
         }
         if let Some(tokens) = self.max_output_tokens {
             let most = configured.max_output_tokens.max(FEWEST_TOKENS);
-            wrong.unless_in("/options/max_output_tokens", tokens, FEWEST_TOKENS..=most);
+            wrong.unless_in("/options/max_output_tokens", &tokens, FEWEST_TOKENS..=most);
         }
         let allowed = SHORTEST..=configured.deadline.max(SHORTEST);
         let mut checked = |pointer: &str, span: Option<Span>| {
@@ -229,7 +229,7 @@ impl Wrong {
     }
 
     fn models(&mut self, api: &Api, names: &[String]) -> Vec<ModelId> {
-        self.unless_in("/options/models", names.len(), 1..=MOST_MODELS);
+        self.unless_in("/options/models", &names.len(), 1..=MOST_MODELS);
         let found = names.iter().enumerate().take(MOST_MODELS);
         found
             .filter_map(|(index, name)| self.model(api, &format!("/options/models/{index}"), name))
@@ -271,10 +271,10 @@ impl Wrong {
     fn unless_in<N: PartialOrd + fmt::Display>(
         &mut self,
         pointer: &str,
-        given: N,
+        given: &N,
         allowed: RangeInclusive<N>,
     ) {
-        if !allowed.contains(&given) {
+        if !allowed.contains(given) {
             let (least, most) = allowed.into_inner();
             self.add(pointer, format!("is out of range; {least} to {most} is allowed"));
         }

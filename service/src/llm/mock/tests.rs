@@ -29,7 +29,7 @@ async fn tokens_are_counted_and_bound_the_answer() {
     assert_eq!(whole.usage.input_tokens, 8);
     assert_eq!(whole.finish, FinishReason::Stop);
     let cut = ask("mock/analyst", QUESTION, |request| {
-        request.max_output_tokens = Some(3)
+        request.max_output_tokens = Some(3);
     })
     .await
     .unwrap();
