@@ -126,12 +126,13 @@ async fn what_is_under_way_is_not_begun_again_by_any_replica() {
         replica.dependency_is("database", "up").await;
     }
     let requests = (0..10).map(|index| chat(&replicas[index % 2], "key", "mock/slow").send());
-    let (mut answered, mut refused) = (0, 0);
+    let (mut answered, mut replayed, mut refused) = (0, 0, 0);
     for response in join_all(requests).await {
         let response = response.unwrap();
         if response.status() == 200 {
-            assert!(!is_replayed(&response));
-            answered += 1;
+            // On a busy machine some come when the first one is answered already.
+            answered += usize::from(!is_replayed(&response));
+            replayed += usize::from(is_replayed(&response));
         } else {
             let wait = response.headers()["retry-after"]
                 .to_str()
@@ -146,7 +147,8 @@ async fn what_is_under_way_is_not_begun_again_by_any_replica() {
             refused += 1;
         }
     }
-    assert_eq!((answered, refused), (1, 9));
+    assert_eq!((answered, replayed + refused), (1, 9));
+    assert!(refused > 0, "nobody came meanwhile");
     for replica in &replicas {
         assert!(is_replayed(
             &chat(replica, "key", "mock/slow").send().await.unwrap()
@@ -159,6 +161,7 @@ async fn a_failure_a_client_that_went_away_and_a_holder_that_died_leave_the_key_
     let stack = Stack::builder().postgres().start().await.unwrap();
     let database = stack.postgres().fresh_database().await.unwrap();
     let service = Service::start(&[("DATABASE_URL", database.url())], None).await;
+    service.dependency_is("database", "up").await;
 
     let failed = async || chat(&service, "failed", "mock/unavailable").send().await.unwrap();
     assert_eq!(failed().await.status(), 503);

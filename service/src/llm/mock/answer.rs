@@ -26,6 +26,15 @@ const COMMON: &str = " a about after all an and any are as at be because been be
     should so some such than that the their them then there these they this to up use was we were what when where \
     which who why will with would you your please ";
 
+/// Whether a stand-in answers in this form: in words, or with what the panel compares its answers by.
+pub(super) fn speaks(format: &Format) -> bool {
+    *format == Format::Text || is_comparison(format)
+}
+
+fn is_comparison(format: &Format) -> bool {
+    matches!(format, Format::Schema { name, .. } if name == comparison::SCHEMA)
+}
+
 pub(super) fn answer(request: &Request, view: View) -> String {
     let asked = request
         .messages
@@ -36,9 +45,7 @@ pub(super) fn answer(request: &Request, view: View) -> String {
     let quoted = quoted_blocks(&asked);
     let chance = Chance::new(request, view);
     let question = quoted.iter().find(|block| block.name == "Question");
-    if let (Some(question), Format::Schema { name, .. }) = (question, &request.format)
-        && name == comparison::SCHEMA
-    {
+    if let (Some(question), true) = (question, is_comparison(&request.format)) {
         return verdict(&question.text, &responses(&quoted));
     }
     match (question, view) {
