@@ -55,6 +55,7 @@ fn inference() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(analyses::create))
         .routes(routes!(analyses::resume))
+        .routes(routes!(models::health))
         .routes(routes!(models::list))
         .routes(routes!(openai::chat_completions::create))
         .routes(routes!(openai::models::list))
