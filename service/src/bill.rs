@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::{ModelId, Outcome},
+    domain::{ModelId, Money, Outcome, Usage},
     ledger::{self, Entry, Full, Ledger, NotRecorded},
     limits::Reservation,
     llm::Provider,
@@ -42,6 +42,11 @@ impl Bill {
     /// Notes that the answer is a remembered one.
     pub fn set_cached(&self) {
         self.entry.set_cached();
+    }
+
+    /// What it has taken so far, and what that costs.
+    pub fn taken(&self) -> (Usage, Money) {
+        self.entry.taken()
     }
 
     /// Ends it. Only then may the answer's last byte go out: record and charge survive the process from here on.

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod llm;
 pub mod metering;
 pub mod panel;
+pub mod resumable;
 pub mod secrets;
 pub mod startup;
 pub mod store;

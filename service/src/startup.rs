@@ -27,6 +27,7 @@ use crate::{
     limits::{self, Limits},
     llm::{self, Catalog},
     metering::Prices,
+    resumable::Runs,
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
 };
@@ -119,7 +120,7 @@ impl Application {
         let limits = Arc::new(Limits::new(
             &config.limits,
             config.tiers.clone(),
-            prices,
+            prices.clone(),
             limits::Sources {
                 tier_of: stored.clone(),
                 spent_today: stored,
@@ -135,6 +136,7 @@ impl Application {
             CacheProbe(remote.clone()),
             stop.clone(),
         ));
+        let runs = Runs::new(remote.clone());
         let cache = Tiered::new(remote, Memory::new(config.cache.max_bytes));
 
         let health = Arc::new(Health::new(config.profile, config.mode));
@@ -176,6 +178,7 @@ impl Application {
             provider: catalog.clone(),
             store: store.clone(),
             database,
+            prices,
             ledger: ledger.clone(),
             cache,
             cache_ttl: config.cache.ttl,
@@ -184,6 +187,7 @@ impl Application {
         let in_flight = InFlight::default();
         let router = http::router(Api {
             analyses,
+            runs,
             catalog,
             authenticator,
             limits,

@@ -24,6 +24,8 @@ mod errors;
 mod harness;
 #[path = "containers/health.rs"]
 mod health;
+#[path = "containers/idempotency.rs"]
+mod idempotency;
 #[path = "containers/ledger.rs"]
 mod ledger;
 #[path = "containers/limits/mod.rs"]
@@ -36,12 +38,16 @@ mod matrix_rows;
 mod openai;
 #[path = "containers/outages.rs"]
 mod outages;
+#[path = "containers/panel.rs"]
+mod panel;
 #[path = "containers/program.rs"]
 mod program;
 #[path = "promise/mod.rs"]
 mod promise;
 #[path = "containers/providers/mod.rs"]
 mod providers;
+#[path = "containers/resumable.rs"]
+mod resumable;
 #[path = "containers/secrets.rs"]
 mod secrets;
 #[path = "containers/shutdown.rs"]

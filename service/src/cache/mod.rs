@@ -103,7 +103,16 @@ pub trait RemoteCache: Send + Sync {
     /// Takes it back.
     async fn release(&self, key: &Key, owner: &str) -> Result<(), Error>;
 
-    /// Forgets everything. Says how many keys that were.
+    /// Adds entries to a log, numbered from `first` on, and keeps it for so long. Adding one again changes nothing.
+    async fn append(&self, key: &Key, first: u64, entries: &[Vec<u8>], ttl: Duration) -> Result<(), Error>;
+
+    /// Entries of a log from this number on, and no more than `limit`.
+    async fn entries(&self, key: &Key, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Error>;
+
+    /// The last entry of a log.
+    async fn last_entry(&self, key: &Key) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Forgets all answers. Says how many keys that were.
     async fn clear(&self) -> Result<u64, Error>;
 
     /// How much it holds.

@@ -1,6 +1,7 @@
 //! The words of the product. Each type parses once and cannot hold a bad value afterwards; nothing here does I/O.
 
 mod account;
+mod conversation;
 mod duration;
 mod email;
 mod id;
@@ -18,6 +19,7 @@ mod tier_name;
 mod usage;
 
 pub use account::{Account, InvalidAccount};
+pub use conversation::{Conversation, InvalidConversation, Speaker, Turn};
 pub use duration::{format_duration, parse_duration};
 pub use email::{Email, InvalidEmail};
 pub use id::{AnalysisId, ApiKeyId, SessionId, UserId};
@@ -28,7 +30,7 @@ pub use network::ClientNetwork;
 pub use operation::Operation;
 pub use outcome::Outcome;
 pub use password::{InvalidPassword, Password};
-pub use prompt::Prompt;
+pub use prompt::{InvalidPrompt, Prompt};
 pub use role::{InvalidRole, Role};
 pub use scope::{InvalidScope, Scope, Scopes};
 pub use tier_name::{InvalidTierName, TierName};

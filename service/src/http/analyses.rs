@@ -1,12 +1,14 @@
 //! The panel: ask it, as a whole or as it goes, and read a result again.
 
+mod events;
+mod options;
+
 use axum::{
     Extension, Json,
     extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, HeaderName, StatusCode, header},
-    response::{IntoResponse, Response, sse},
+    response::{IntoResponse, Response},
 };
-use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,48 +19,51 @@ use super::{
     context::RequestId,
     pages::{PageQuery, next},
     problem::ProblemBody,
-    sse::{event, respond},
 };
+use events::{endings, next_event, respond_with, stream};
+use options::AnalysisOptions;
+
 use crate::{
-    analyses::{Analysis, Question, Update},
+    analyses::{Analysis, Question},
     auth::Principal,
-    domain::{AnalysisId, Prompt},
-    ledger::NotRecorded,
+    domain::{AnalysisId, Conversation, Prompt, Turn},
     limits::Allowance,
     panel::Event,
 };
 
 static CACHE_HEADER: HeaderName = HeaderName::from_static("x-ultra-cache");
 
-/// A question to the panel.
+/// A question to the panel: a prompt, or a conversation that ends with one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AnalysisRequest {
-    /// The question.
-    prompt: Prompt,
+    /// The question. Either this or `messages` has to be there.
+    prompt: Option<Prompt>,
+    /// A conversation, the oldest message first; the user's last one is the question. All together are as long as a prompt
+    /// at most.
+    #[schema(min_items = 1, max_items = 1000)]
+    messages: Option<Vec<Turn>>,
     /// What is special about this request.
     #[serde(default, deserialize_with = "object")]
     options: AnalysisOptions,
 }
 
-/// What is special about a request.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-struct AnalysisOptions {
-    /// Whether a remembered answer will do, and this one may be remembered.
-    #[schema(default = true)]
-    cache: bool,
-    /// Whether the result is to hold every answer of every stage.
-    #[schema(default = false)]
-    details: bool,
-}
-
-impl Default for AnalysisOptions {
-    fn default() -> Self {
-        Self {
-            cache: true,
-            details: false,
-        }
+impl AnalysisRequest {
+    fn conversation(&self) -> Result<Conversation, Problem> {
+        let (pointer, detail) = match (&self.prompt, &self.messages) {
+            (Some(prompt), None) => return Ok(Conversation::from(prompt)),
+            (None, Some(messages)) => match Conversation::parse(messages.clone()) {
+                Ok(conversation) => return Ok(conversation),
+                Err(error) => ("/messages", error.to_string()),
+            },
+            (Some(_), Some(_)) => (
+                "/messages",
+                "there are prompt and messages; one of them is enough".to_owned(),
+            ),
+            (None, None) => ("", "there is neither prompt nor messages".to_owned()),
+        };
+        let summary = format!("The body does not fit: {detail}.");
+        Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail))
     }
 }
 
@@ -69,6 +74,7 @@ impl Default for AnalysisOptions {
     post,
     path = "/api/v1/analyses",
     tag = "analyses",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body are answered once in 24 hours; not for streams.")),
     request_body = AnalysisRequest,
     responses(
         (status = 200, description = "The panel's answer.", content(
@@ -87,26 +93,22 @@ pub(super) async fn create(
     headers: HeaderMap,
     JsonBody(request): JsonBody<AnalysisRequest>,
 ) -> Result<Response, Problem> {
-    let AnalysisRequest { prompt, options } = request;
+    let AnalysisOptions { cache, details, .. } = request.options;
     let question = Question {
-        use_cache: options.cache,
+        use_cache: cache,
         key: principal.key(),
-        ..Question::new(prompt, principal.account(), allowance)
+        options: request.options.panel(&api)?,
+        ..Question::new(request.conversation()?, principal.account(), allowance)
     };
     if accepts_events(&headers) {
-        return Ok(respond(events(
-            api.analyses.run(question).await?,
-            options.details,
-            request_id,
-        )));
+        return stream(&api, question, &request.options, request_id).await;
+    }
+    if request.options.resumable {
+        return Err(not_a_stream());
     }
     let analysis = api.analyses.ask(question).await?;
     let cache = cache_header(&analysis);
-    Ok((
-        [(CACHE_HEADER.clone(), cache)],
-        Json(shown(analysis, options.details)),
-    )
-        .into_response())
+    Ok(([(CACHE_HEADER.clone(), cache)], Json(shown(analysis, details))).into_response())
 }
 
 /// Read one's own analysis again, with every answer of every stage.
@@ -201,32 +203,61 @@ pub(super) async fn delete(
     }
 }
 
+/// Read on where a stream broke off, that was asked for with `options.resumable`.
+///
+/// Events come from the one after `Last-Event-ID` on, from whichever replica. They are kept for five minutes.
+#[utoipa::path(
+    get,
+    path = "/api/v1/analyses/{id}/events",
+    tag = "analyses",
+    params(
+        ("id" = AnalysisId, Path, description = "The id that the first event told."),
+        ("Last-Event-ID" = Option<u64>, Header, description = "The last event that was read; without it all are told."),
+    ),
+    responses(
+        (status = 200, description = "The events.", body = Event, content_type = "text/event-stream"),
+        (status = "4XX", description = "There is no such stream, or not any more.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Other replicas' events cannot be read at the moment.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn resume(
+    State(api): State<Api>,
+    principal: Principal,
+    Extension(request_id): Extension<RequestId>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id: AnalysisId = id.parse().map_err(|_| no_events())?;
+    let from = next_event(&headers)?;
+    let runs = &api.runs;
+    let entries = runs
+        .resume(principal.account(), id, from, &endings(&request_id))
+        .await
+        .map_err(|error| {
+            tracing::warn!(%error, "a stream cannot be resumed");
+            Problem::unavailable(
+                "events-unavailable",
+                "The events of other replicas cannot be read; try again later.",
+            )
+        })?;
+    Ok(respond_with(entries.ok_or_else(no_events)?))
+}
+
+fn no_events() -> Problem {
+    Problem::not_found("There are no events of this id, or not any more.")
+}
+
+fn not_a_stream() -> Problem {
+    let detail = "is for streams; accept text/event-stream, or leave it out";
+    let summary = format!("The body does not fit: options.resumable {detail}.");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at("/options/resumable", detail)
+}
+
 fn missing() -> Problem {
     Problem::not_found("There is no analysis of this id.")
 }
 
-fn events(
-    updates: impl Stream<Item = Update> + Send,
-    details: bool,
-    request_id: RequestId,
-) -> impl Stream<Item = sse::Event> + Send {
-    updates.enumerate().map(move |(index, update)| match update {
-        Update::Event(happened) => event(index, happened.name(), &happened),
-        Update::Completed(analysis) => event(index, "analysis.completed", &shown(*analysis, details)),
-        Update::Failed(failure) => event(
-            index,
-            "analysis.failed",
-            &Problem::from(failure).to_value(request_id.as_str()),
-        ),
-        Update::NotRecorded => event(
-            index,
-            "analysis.failed",
-            &Problem::from(NotRecorded).to_value(request_id.as_str()),
-        ),
-    })
-}
-
-fn accepts_events(headers: &HeaderMap) -> bool {
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::ACCEPT)
         .iter()
@@ -241,7 +272,9 @@ fn accepts_events(headers: &HeaderMap) -> bool {
 
 fn shown(mut analysis: Analysis, details: bool) -> Analysis {
     if !details {
-        analysis.stages.clear();
+        for stage in &mut analysis.stages {
+            stage.answers.clear();
+        }
     }
     analysis
 }

@@ -4,11 +4,11 @@ use axum::{
     extract::{FromRequestParts, Request, State},
     http::{Extensions, HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
 use time::OffsetDateTime;
 
-use super::{Api, Problem, client_address::ClientAddress, limits};
+use super::{Api, Problem, client_address::ClientAddress, idempotency, limits};
 use crate::{
     auth::{Access, Denied, Principal, Unauthenticated},
     domain::{ClientNetwork, SessionId, UserId},
@@ -29,9 +29,15 @@ pub(super) async fn require(
         Ok(admitted) => admitted,
         Err(refused) => return Ok(refused),
     };
+    let account = principal.account();
     request.extensions_mut().insert(principal);
     request.extensions_mut().insert(allowance.clone());
-    let response = next.run(request).await;
+    let response = if request.headers().contains_key(&idempotency::KEY) {
+        let answer = idempotency::answer_once(&api, account, request, next).await;
+        answer.unwrap_or_else(IntoResponse::into_response)
+    } else {
+        next.run(request).await
+    };
     Ok(limits::tell(&allowance.told(), response))
 }
 

@@ -45,7 +45,7 @@ pub(super) struct JsonBytes(pub(super) Bytes);
 impl<S: Send + Sync> FromRequest<S> for JsonBytes {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if !is_json(&request) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -53,12 +53,18 @@ impl<S: Send + Sync> FromRequest<S> for JsonBytes {
                 "The body must be JSON, and say so: content-type: application/json.",
             ));
         }
-        let bytes = Bytes::from_request(request, state).await;
-        bytes.map(Self).map_err(|rejection| match rejection.status() {
+        bytes(request).await.map(Self)
+    }
+}
+
+/// The whole body, within its bound.
+pub(super) async fn bytes(request: Request) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, &())
+        .await
+        .map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => too_large(),
             _ => Problem::bad_request("unreadable", "The body could not be read."),
         })
-    }
 }
 
 /// Refuses a body that says itself that it is too large, before any of it is read.

@@ -27,6 +27,11 @@ impl InFlight {
         self.0.wait().await;
     }
 
+    /// Something that counts as a request until it is dropped.
+    pub(super) fn token(&self) -> TaskTrackerToken {
+        self.0.token()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.len()
@@ -34,7 +39,7 @@ impl InFlight {
 }
 
 pub(super) async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let token = api.in_flight.0.token();
+    let token = api.in_flight.token();
     let version = request.version();
     let mut response = next
         .run(request)

@@ -12,6 +12,7 @@ mod docs;
 mod drain;
 mod gate;
 mod health;
+mod idempotency;
 mod keys;
 mod limits;
 mod models;
@@ -41,6 +42,7 @@ use crate::{
     health::Health,
     limits::Limits,
     llm::Catalog,
+    resumable::Runs,
     secrets::ProviderKeys,
     store::Store,
 };
@@ -50,6 +52,8 @@ use crate::{
 pub struct Api {
     /// Panels, and their results.
     pub analyses: Analyses,
+    /// Streams that can be resumed.
+    pub runs: Runs,
     /// All models, for those who ask one directly.
     pub catalog: Arc<Catalog>,
     /// Who makes a request.

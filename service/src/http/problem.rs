@@ -218,6 +218,15 @@ impl From<analyses::Error> for Problem {
         match error {
             analyses::Error::Refused(refused) => refused.into(),
             analyses::Error::TooFewModels(failure) => failure.into(),
+            analyses::Error::NoPrompt(problem) => {
+                let detail = format!("The question makes no prompt: {problem}.");
+                Self::bad_request("invalid-value", detail.clone()).at("/messages", detail)
+            }
+            analyses::Error::TooDear { .. } => {
+                let detail = format!("The budget is too small: {error}.");
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "budget-too-small", detail)
+                    .at("/options/budget", error.to_string())
+            }
             analyses::Error::LedgerFull(full) => full.into(),
             analyses::Error::NotRecorded(problem) => problem.into(),
             analyses::Error::NoResult => {

@@ -1,5 +1,7 @@
 //! What was used, by day and model.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Extension, Json,
     extract::{Query, State, rejection::QueryRejection},
@@ -51,8 +53,20 @@ pub(super) struct UsageBody {
     to: Date,
     /// All of it together.
     total: Sum,
+    /// By model, on all days together.
+    models: Vec<ModelBody>,
     /// By day and model. What was used within the last second may be missing still.
     days: Vec<DayBody>,
+}
+
+/// What was used of one model.
+#[derive(Serialize, ToSchema)]
+struct ModelBody {
+    /// The model, or `ultra` for the panel.
+    #[schema(example = "ultra")]
+    model: String,
+    #[serde(flatten)]
+    sum: Sum,
 }
 
 /// What was used of one model on one day.
@@ -132,9 +146,25 @@ impl Days {
             from,
             to,
             total,
+            models: by_model(&days),
             days,
         })
     }
+}
+
+fn by_model(days: &[DayBody]) -> Vec<ModelBody> {
+    let mut models: BTreeMap<&str, Sum> = BTreeMap::new();
+    for day in days {
+        let sum = models.entry(&day.model).or_default();
+        *sum = sum.add(day.sum);
+    }
+    models
+        .into_iter()
+        .map(|(model, sum)| ModelBody {
+            model: model.to_owned(),
+            sum,
+        })
+        .collect()
 }
 
 /// What one has used, and what is left of today's quota.
@@ -216,6 +246,30 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+
+    #[test]
+    fn what_was_used_of_a_model_is_summed_over_all_days() {
+        let used = |day, model: &str, requests| DayBody {
+            day,
+            model: model.to_owned(),
+            sum: Sum {
+                requests,
+                cost: Money::from_millionths(requests),
+                ..Sum::default()
+            },
+        };
+        let (first, second) = (date!(2026 - 02 - 28), date!(2026 - 03 - 01));
+        let days = [
+            used(first, "ultra", 1),
+            used(first, "m/a", 2),
+            used(second, "ultra", 4),
+        ];
+        let seen: Vec<_> = by_model(&days)
+            .into_iter()
+            .map(|one| (one.model, one.sum.requests, one.sum.cost.millionths()))
+            .collect();
+        assert_eq!(seen, [("m/a".to_owned(), 2, 2), ("ultra".to_owned(), 5, 5)]);
+    }
 
     #[test]
     fn the_last_thirty_days_are_told_where_nothing_is_said_and_no_more_than_fit() {

@@ -5,7 +5,7 @@ use std::sync::{
 
 use super::{Inner, NotRecorded, line::Begin};
 use crate::{
-    domain::Outcome,
+    domain::{Money, Outcome, Usage},
     metering::{Meter, Prices},
     store::UsageRecord,
 };
@@ -39,6 +39,11 @@ impl Entry {
     /// What counts for this request.
     pub fn meter(&self) -> &Meter {
         self.open.meter()
+    }
+
+    /// What its calls have taken so far, and what that costs.
+    pub fn taken(&self) -> (Usage, Money) {
+        self.open.meter.taken(&self.ledger.prices)
     }
 
     /// Notes that the answer is a remembered one.

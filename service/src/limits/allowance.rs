@@ -9,7 +9,7 @@ use super::{
 use crate::{
     auth::Principal,
     config::Tier,
-    domain::{ApiKeyId, ClientNetwork, ModelId, Usage, UserId},
+    domain::{ApiKeyId, ClientNetwork, ModelId, Money, Usage, UserId},
 };
 
 /// Who makes a request, as far as limits go.
@@ -85,10 +85,11 @@ impl Allowance {
         }))
     }
 
-    /// Counts a panel, and sets aside what it can take at most.
+    /// Counts a panel, and sets aside what it can take at most. It keeps to its budget by itself, where it has one.
     pub async fn panel(
         &self,
         worst_case: impl FnOnce() -> Vec<(ModelId, Usage)>,
+        budget: Option<Money>,
     ) -> Result<Reservation, Refused> {
         let Granted {
             limits, caller, tier, ..
@@ -99,12 +100,12 @@ impl Allowance {
         if !taken.admitted {
             return Err(Exceeded::new(taken).into());
         }
-        self.reserve(worst_case).await
+        self.reserve(worst_case, budget).await
     }
 
     /// Sets aside what a call of one model can take at most.
     pub async fn call(&self, model: &ModelId, worst_case: Usage) -> Result<Reservation, Refused> {
-        self.reserve(|| vec![(model.clone(), worst_case)]).await
+        self.reserve(|| vec![(model.clone(), worst_case)], None).await
     }
 
     /// Whether what the caller uses is counted against a daily quota.
@@ -123,13 +124,15 @@ impl Allowance {
     async fn reserve(
         &self,
         worst_case: impl FnOnce() -> Vec<(ModelId, Usage)>,
+        budget: Option<Money>,
     ) -> Result<Reservation, Refused> {
         let Granted { limits, caller, .. } = &*self.0;
         let quota = self.quota();
         if quota.is_none() {
             return Ok(Reservation::nothing());
         }
-        let needed = limits.quotas.amount(&worst_case().into_iter().collect());
+        let mut needed = limits.quotas.amount(&worst_case().into_iter().collect());
+        needed.money = needed.money.min(budget.unwrap_or(needed.money));
         let (set_aside, balance) = limits.quotas.reserve(caller.subject, quota, needed).await;
         self.tell(&quota.standings(balance), balance.alone);
         match set_aside {

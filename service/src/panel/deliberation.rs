@@ -1,13 +1,21 @@
 //! The state machine of a panel: what has happened goes in, what is to be done comes out. It knows no clock, no
 //! network and no randomness, so every path through it can be tested in microseconds.
 
-use std::{collections::BTreeMap, time::Duration};
+mod ending;
+mod stages;
+
+pub(super) use stages::comparing;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
-    Event, Failure, LeftOut, MemberAnswer, Plan, Reason, Stage, StageReport, Verdict, consensus, prompts,
+    Comparison, Event, Failure, LeftOut, MemberAnswer, Plan, Reason, Skipped, Stage, StageReport, Verdict,
 };
 use crate::{
-    domain::{ModelId, Usage},
+    domain::{ModelId, Money, Usage},
     llm::{Completion, FinishReason, Message, Request},
 };
 
@@ -26,7 +34,12 @@ pub(super) enum Input {
         took: Duration,
     },
     /// A call failed.
-    Failed { call: CallId, detail: String },
+    Failed {
+        call: CallId,
+        detail: String,
+        /// Whether the provider did not take the request at all, so that another one may be taken.
+        refused: bool,
+    },
     /// The time of the stage is over.
     TimeOver,
 }
@@ -44,26 +57,59 @@ pub(super) enum Action {
     Finish(Result<Verdict, Failure>),
 }
 
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// A member's answer.
+    Answer(usize),
+    /// The final answer.
+    Write,
+    /// The comparison of the members' answers.
+    Compare,
+}
+
 /// A call that is under way.
 #[derive(Debug)]
 struct Pending {
-    member: Option<usize>,
+    task: Task,
     model: ModelId,
+    messages: Vec<Message>,
+    /// The most that it can take.
+    worst: Usage,
 }
+
+/// What the comparison goes by where members go by their neutral names.
+const COMPARISON: &str = "Verdict";
 
 /// A panel under way.
 #[derive(Debug)]
 pub(super) struct Deliberation {
     plan: Plan,
     stage: Stage,
+    /// When the stage began, from the start of the panel.
+    began: Duration,
+    /// How far the panel has come, from its start.
+    now: Duration,
     /// Answers of the current stage, by member.
     answers: BTreeMap<usize, MemberAnswer>,
     pending: BTreeMap<CallId, Pending>,
+    /// Members whose model does not let its words be chosen in another way than the request's.
+    plain: BTreeSet<usize>,
+    /// Whether the comparison's model takes no schema.
+    no_schema: bool,
     calls: CallId,
     attempts: usize,
     failed_in_stage: usize,
     left_out: Vec<LeftOut>,
+    skipped: Vec<Skipped>,
     usage: Usage,
+    /// What all calls have cost. One that failed may have cost what it could at most.
+    spent: Money,
+    /// What the calls of the stage took that ended.
+    taken: (Usage, Money),
+    /// Who wrote the final answer, once that is settled: nobody, where nobody could.
+    written: Option<Option<MemberAnswer>>,
+    comparison: Option<Comparison>,
     reports: Vec<StageReport>,
 }
 
@@ -73,30 +119,36 @@ impl Deliberation {
         let mut panel = Self {
             plan,
             stage: Stage::InitialResponse,
+            began: Duration::ZERO,
+            now: Duration::ZERO,
             answers: BTreeMap::new(),
             pending: BTreeMap::new(),
+            plain: BTreeSet::new(),
+            no_schema: false,
             calls: 0,
             attempts: 0,
             failed_in_stage: 0,
             left_out: Vec::new(),
+            skipped: Vec::new(),
             usage: Usage::default(),
+            spent: Money::default(),
+            taken: Default::default(),
+            written: None,
+            comparison: None,
             reports: Vec::new(),
         };
-        let messages = prompts::initial(&panel.plan.prompt);
-        let asked = (0..panel.plan.members.len())
-            .map(|member| (member, messages.clone()))
-            .collect();
-        let actions = panel.ask_members(asked);
+        let actions = panel.begin_initial_response();
         (panel, actions)
     }
 
-    /// The stage that is under way.
-    pub(super) fn stage(&self) -> Stage {
-        self.stage
+    /// When the stage that is under way has to end, from the start of the panel.
+    pub(super) fn deadline(&self) -> Duration {
+        self.plan.deadline_of(self.stage, self.began)
     }
 
-    /// Takes in what has happened, and says what is to be done.
-    pub(super) fn apply(&mut self, input: Input) -> Vec<Action> {
+    /// Takes in what has happened when the panel had gone on for so long, and says what is to be done.
+    pub(super) fn apply(&mut self, input: Input, now: Duration) -> Vec<Action> {
+        self.now = now;
         match input {
             Input::Delta { call, text } => self.delta(call, text),
             Input::Completed {
@@ -104,11 +156,13 @@ impl Deliberation {
                 completion,
                 took,
             } => self.completed(call, completion, took),
-            Input::Failed { call, detail } => match self.pending.remove(&call) {
-                Some(pending) => {
-                    let failed = self.leave_out(pending, Reason::Failed, detail);
-                    self.after(failed)
-                }
+            Input::Failed {
+                call,
+                detail,
+                refused,
+            } => match self.pending.remove(&call) {
+                Some(pending) if refused && self.is_special(&pending) => self.ask_plainly(pending),
+                Some(pending) => self.failed(pending, detail),
                 None => Vec::new(),
             },
             Input::TimeOver => self.time_over(),
@@ -117,7 +171,7 @@ impl Deliberation {
 
     fn delta(&self, call: CallId, text: String) -> Vec<Action> {
         match self.pending.get(&call) {
-            Some(pending) if self.stage == Stage::UltraSynthesis => {
+            Some(pending) if pending.task == Task::Write => {
                 let model = pending.model.clone();
                 vec![Action::Emit(Event::SynthesisDelta {
                     model,
@@ -133,192 +187,113 @@ impl Deliberation {
         let Some(pending) = self.pending.remove(&call) else {
             return Vec::new();
         };
+        let cost = self.plan.prices.cost(&pending.model, completion.usage);
         self.usage += completion.usage;
-        if completion.text.trim().is_empty() {
-            let failed = self.leave_out(pending, Reason::Failed, "the answer is empty".to_owned());
-            return self.after(failed);
+        self.taken.0 += completion.usage;
+        self.taken.1 += cost;
+        if pending.task == Task::Compare {
+            self.spent += cost;
+            return self.compared(pending, &completion.text);
         }
+        if completion.text.trim().is_empty() {
+            return self.failed(pending, "the answer is empty".to_owned());
+        }
+        self.spent += cost;
         let answer = MemberAnswer {
-            label: pending.member.map(|member| self.plan.label_of(member)),
+            label: self.label_of(pending.task),
             model: pending.model,
             text: completion.text,
             truncated: completion.finish == FinishReason::Length,
             usage: completion.usage,
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            cost,
+            duration_ms: millis(took),
         };
-        let event = Event::ModelCompleted {
+        let mut actions = vec![Action::Emit(Event::ModelCompleted {
             stage: self.stage,
             answer: answer.clone(),
-        };
-        match pending.member {
-            Some(member) => {
-                self.answers.insert(member, answer);
-                self.after(Action::Emit(event))
-            }
-            None => self.conclude(Action::Emit(event), answer),
+        })];
+        if let Task::Answer(member) = pending.task {
+            self.answers.insert(member, answer);
+        } else {
+            self.written = Some(Some(answer));
         }
+        actions.extend(self.go_on());
+        actions
+    }
+
+    /// The comparison is there, if it is one.
+    fn compared(&mut self, pending: Pending, text: &str) -> Vec<Action> {
+        let labels: Vec<String> = self
+            .answers
+            .keys()
+            .map(|member| self.plan.label_of(*member))
+            .collect();
+        let mut actions = vec![match Comparison::read(text, &labels) {
+            Ok(verdict) => {
+                self.comparison = Some(verdict.clone());
+                Action::Emit(Event::VerdictCompleted {
+                    model: pending.model,
+                    verdict,
+                })
+            }
+            Err(error) => self.leave_out(pending, Reason::Failed, error.to_string()),
+        }];
+        actions.extend(self.go_on());
+        actions
+    }
+
+    fn failed(&mut self, pending: Pending, detail: String) -> Vec<Action> {
+        let task = pending.task;
+        // A call that failed may have cost what it could at most.
+        self.spent += self.plan.prices.cost(&pending.model, pending.worst);
+        let mut actions = vec![self.leave_out(pending, Reason::Failed, detail)];
+        if task == Task::Write {
+            actions.extend(self.ask_synthesizer());
+        }
+        actions.extend(self.go_on());
+        actions
     }
 
     fn time_over(&mut self) -> Vec<Action> {
         let mut actions = vec![Action::CancelCalls];
         for pending in std::mem::take(&mut self.pending).into_values() {
             let detail = format!("no answer in the time of {}", self.stage);
+            self.spent += self.plan.prices.cost(&pending.model, pending.worst);
             actions.push(self.leave_out(pending, Reason::Late, detail));
         }
-        match self.stage {
+        if self.stage == Stage::UltraSynthesis {
             // Nobody else could write it in no time.
-            Stage::UltraSynthesis => actions.extend(self.fall_back()),
-            _ => actions.extend(self.end_stage()),
+            self.written.get_or_insert(None);
         }
+        actions.extend(self.go_on());
         actions
     }
 
-    /// What follows once a member has answered or failed.
-    fn after(&mut self, action: Action) -> Vec<Action> {
-        let mut actions = vec![action];
-        if self.pending.is_empty() {
-            actions.extend(match self.stage {
-                Stage::UltraSynthesis => self.ask_synthesizer(),
-                _ => self.end_stage(),
-            });
+    /// What follows, once no call is under way any more.
+    fn go_on(&mut self) -> Vec<Action> {
+        if !self.pending.is_empty() {
+            return Vec::new();
         }
-        actions
-    }
-
-    fn end_stage(&mut self) -> Vec<Action> {
-        let mut actions = vec![self.stage_completed()];
-        let answered = self.answers.len();
-        if answered < self.plan.min_models {
-            actions.push(Action::Finish(Err(Failure {
-                stage: self.stage,
-                needed: self.plan.min_models,
-                answered,
-                left_out: std::mem::take(&mut self.left_out),
-                usage: self.usage,
-            })));
-            return actions;
+        match (self.stage, self.written.take()) {
+            (Stage::UltraSynthesis, Some(Some(answer))) => self.conclude(answer),
+            (Stage::UltraSynthesis, Some(None)) => self.fall_back(),
+            (Stage::UltraSynthesis, None) => Vec::new(),
+            _ => self.end_stage(),
         }
-        // One answer alone has no peers to learn from.
-        if self.stage == Stage::InitialResponse && answered > 1 {
-            actions.extend(self.begin_review());
-        } else {
-            actions.extend(self.begin_synthesis());
+    }
+
+    fn label_of(&self, task: Task) -> Option<String> {
+        match task {
+            Task::Answer(member) => Some(self.plan.label_of(member)),
+            Task::Write => None,
+            Task::Compare => Some(COMPARISON.to_owned()),
         }
-        actions
-    }
-
-    fn stage_completed(&mut self) -> Action {
-        let answers: Vec<_> = self.answers.values().cloned().collect();
-        let event = Event::StageCompleted {
-            stage: self.stage,
-            answered: answers.len(),
-            failed: std::mem::take(&mut self.failed_in_stage),
-        };
-        self.reports.push(StageReport {
-            stage: self.stage,
-            answers,
-        });
-        Action::Emit(event)
-    }
-
-    fn begin_review(&mut self) -> Vec<Action> {
-        self.stage = Stage::PeerReviewAndRevision;
-        let first = std::mem::take(&mut self.answers);
-        let asked = first
-            .iter()
-            .map(|(member, own)| {
-                let peers: Vec<_> = first
-                    .iter()
-                    .filter(|(other, _)| *other != member)
-                    .map(|(other, answer)| (self.plan.label_of(*other), self.plan.quotable(&answer.text)))
-                    .collect();
-                let own = self.plan.quotable(&own.text);
-                (*member, prompts::review(&self.plan.prompt, own, &peers))
-            })
-            .collect();
-        self.ask_members(asked)
-    }
-
-    fn begin_synthesis(&mut self) -> Vec<Action> {
-        self.stage = Stage::UltraSynthesis;
-        let models = vec![self.plan.synthesizer.clone()];
-        let mut actions = vec![Action::Emit(Event::StageStarted {
-            stage: self.stage,
-            models,
-        })];
-        actions.extend(self.ask_synthesizer());
-        actions
-    }
-
-    fn ask_members(&mut self, asked: Vec<(usize, Vec<Message>)>) -> Vec<Action> {
-        let models = asked
-            .iter()
-            .map(|(member, _)| self.plan.members[*member].clone())
-            .collect();
-        let mut actions = vec![Action::Emit(Event::StageStarted {
-            stage: self.stage,
-            models,
-        })];
-        for (member, messages) in asked {
-            let model = self.plan.members[member].clone();
-            actions.extend(self.call(Some(member), model, messages));
-        }
-        actions
-    }
-
-    /// Asks the synthesizer first, and after each failure the next model that still takes part.
-    fn ask_synthesizer(&mut self) -> Vec<Action> {
-        let writers = self
-            .plan
-            .writers(self.answers.values().map(|answer| &answer.model));
-        let Some(writer) = writers.into_iter().nth(self.attempts) else {
-            return self.fall_back();
-        };
-        self.attempts += 1;
-        let answers: Vec<_> = self
-            .answers
-            .iter()
-            .map(|(member, answer)| (self.plan.label_of(*member), self.plan.quotable(&answer.text)))
-            .collect();
-        let messages = prompts::synthesis(&self.plan.prompt, &answers);
-        self.call(None, writer, messages)
-    }
-
-    fn call(&mut self, member: Option<usize>, model: ModelId, messages: Vec<Message>) -> Vec<Action> {
-        let call = self.calls;
-        self.calls += 1;
-        self.pending.insert(
-            call,
-            Pending {
-                member,
-                model: model.clone(),
-            },
-        );
-        let label = member.map(|member| self.plan.label_of(member));
-        let started = Event::ModelStarted {
-            stage: self.stage,
-            label,
-            model: model.clone(),
-        };
-        let plan = &self.plan;
-        // The bounds of the final answer are its own: a member that stopped there would have no say.
-        let (max_output_tokens, stop) = match self.stage {
-            Stage::UltraSynthesis => (plan.max_answer_tokens, plan.stop.clone()),
-            _ => (plan.max_output_tokens, Vec::new()),
-        };
-        let request = Request {
-            max_output_tokens: Some(max_output_tokens),
-            sampling: plan.sampling,
-            stop,
-            ..Request::new(model, messages)
-        };
-        vec![Action::Emit(started), Action::Call { call, request }]
     }
 
     fn leave_out(&mut self, pending: Pending, reason: Reason, detail: String) -> Action {
         let left_out = LeftOut {
             stage: self.stage,
-            label: pending.member.map(|member| self.plan.label_of(member)),
+            label: self.label_of(pending.task),
             model: pending.model,
             reason,
             detail,
@@ -328,48 +303,15 @@ impl Deliberation {
         Action::Emit(Event::ModelFailed(left_out))
     }
 
-    fn conclude(&mut self, completed: Action, answer: MemberAnswer) -> Vec<Action> {
-        let stage_completed = Event::StageCompleted {
-            stage: self.stage,
-            answered: 1,
-            failed: self.failed_in_stage,
-        };
-        self.reports.push(StageReport {
-            stage: self.stage,
-            answers: vec![answer.clone()],
-        });
-        let verdict = self.verdict(answer.text, Some(answer.model), answer.truncated);
-        vec![
-            completed,
-            Action::Emit(stage_completed),
-            Action::Finish(Ok(verdict)),
-        ]
+    /// Whether calls can be begun that may take so much.
+    fn affords<'a>(&self, calls: impl IntoIterator<Item = &'a (ModelId, Usage)>) -> bool {
+        let may_cost = self.spent + self.plan.cost(calls);
+        self.plan.budget.is_none_or(|budget| may_cost <= budget)
     }
+}
 
-    /// Nobody could write the final answer: the member's answer that agrees most with the others takes its place.
-    fn fall_back(&mut self) -> Vec<Action> {
-        let texts: Vec<_> = self.answers.values().map(|answer| answer.text.as_str()).collect();
-        let answer = consensus::most_agreed(&texts).unwrap_or_default().to_owned();
-        let stage_completed = Event::StageCompleted {
-            stage: self.stage,
-            answered: 0,
-            failed: self.failed_in_stage,
-        };
-        let verdict = self.verdict(answer, None, false);
-        vec![Action::Emit(stage_completed), Action::Finish(Ok(verdict))]
-    }
-
-    fn verdict(&mut self, answer: String, synthesizer: Option<ModelId>, truncated: bool) -> Verdict {
-        Verdict {
-            answer,
-            degraded: synthesizer.is_none(),
-            synthesizer,
-            truncated,
-            left_out: std::mem::take(&mut self.left_out),
-            usage: self.usage,
-            stages: std::mem::take(&mut self.reports),
-        }
-    }
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

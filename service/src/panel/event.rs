@@ -1,7 +1,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{LeftOut, MemberAnswer, Stage};
+use super::{Comparison, LeftOut, MemberAnswer, Skipped, Stage};
 use crate::domain::{AnalysisId, ModelId};
 
 /// What happens in a panel, as it happens.
@@ -58,6 +58,17 @@ pub enum Event {
         /// How many failed in it.
         failed: usize,
     },
+    /// A stage that was asked for does not take place.
+    #[serde(rename = "stage.skipped")]
+    StageSkipped(Skipped),
+    /// The answers have been compared.
+    #[serde(rename = "verdict.completed")]
+    VerdictCompleted {
+        /// Who compared them.
+        model: ModelId,
+        /// What they have in common, and what not.
+        verdict: Comparison,
+    },
     /// The next piece of the final answer.
     #[serde(rename = "synthesis.delta")]
     SynthesisDelta {
@@ -80,6 +91,8 @@ impl Event {
             Self::ModelCompleted { .. } => "model.completed",
             Self::ModelFailed(_) => "model.failed",
             Self::StageCompleted { .. } => "stage.completed",
+            Self::StageSkipped(_) => "stage.skipped",
+            Self::VerdictCompleted { .. } => "verdict.completed",
             Self::SynthesisDelta { .. } => "synthesis.delta",
         }
     }

@@ -28,7 +28,6 @@ pub enum Progress {
 pub fn run(plan: Plan, provider: Arc<dyn Provider>) -> impl Stream<Item = Progress> + Send {
     async_stream::stream! {
         let started = Instant::now();
-        let deadlines = plan.clone();
         let mut calls: SelectAll<BoxStream<'static, Input>> = SelectAll::new();
         let (mut panel, mut actions) = Deliberation::start(plan);
         loop {
@@ -45,11 +44,11 @@ pub fn run(plan: Plan, provider: Arc<dyn Provider>) -> impl Stream<Item = Progre
                     }
                 }
             }
-            let deadline = started + deadlines.deadline_of(panel.stage());
+            let deadline = started + panel.deadline();
             // A call that always has something ready would otherwise never let the timeout be looked at.
             let next = if Instant::now() < deadline { timeout_at(deadline, calls.next()).await.ok() } else { None };
             let input = next.flatten().unwrap_or(Input::TimeOver);
-            actions = panel.apply(input);
+            actions = panel.apply(input, started.elapsed());
         }
     }
 }
@@ -81,7 +80,8 @@ fn inputs(call: CallId, request: Request, provider: Arc<dyn Provider>) -> impl S
             },
             Err(error) => error,
         };
-        yield Input::Failed { call, detail: failure.to_string() };
+        let refused = matches!(failure, Error::Unsupported { .. } | Error::Refused { .. });
+        yield Input::Failed { call, detail: failure.to_string(), refused };
     }
 }
 

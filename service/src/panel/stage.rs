@@ -33,3 +33,41 @@ impl fmt::Display for Stage {
         })
     }
 }
+
+/// Which stages run. The first always does: there is nothing to review or to join without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stages {
+    /// Whether the members review each other's answers.
+    pub review: bool,
+    /// Whether one model writes the final answer; else the members' most agreed one is it.
+    pub synthesis: bool,
+}
+
+impl Stages {
+    /// All of them.
+    pub const ALL: Self = Self {
+        review: true,
+        synthesis: true,
+    };
+
+    /// Whether this one runs.
+    pub fn has(self, stage: Stage) -> bool {
+        match stage {
+            Stage::InitialResponse => true,
+            Stage::PeerReviewAndRevision => self.review,
+            Stage::UltraSynthesis => self.synthesis,
+        }
+    }
+
+    /// The part of a panel's time by whose end a stage is over. Each stage leaves time for those after it, so that one
+    /// late member costs itself and not the verdict.
+    pub(super) fn share(self, stage: Stage) -> f64 {
+        match (stage, self.review, self.synthesis) {
+            (Stage::InitialResponse, true, true) => 0.4,
+            (Stage::InitialResponse, true, false) => 0.5,
+            (Stage::InitialResponse, false, true) => 0.6,
+            (Stage::PeerReviewAndRevision, _, true) => 0.75,
+            _ => 1.0,
+        }
+    }
+}

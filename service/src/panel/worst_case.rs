@@ -1,9 +1,9 @@
 //! What a panel can take at most, told before any model is asked.
 
-use super::{Plan, prompts};
+use super::{Plan, deliberation::comparing, prompts};
 use crate::{
     domain::{ModelId, Usage},
-    llm::input_bound,
+    llm::{Message, input_bound},
 };
 
 /// Every call that a panel may make, with the most that it can take. Nothing is left to luck: an answer that others
@@ -11,37 +11,52 @@ use crate::{
 /// the last, at full length.
 pub fn worst_case(plan: &Plan) -> Vec<(ModelId, Usage)> {
     let Plan {
-        prompt,
+        conversation,
         members,
+        stages,
         max_output_tokens,
         max_answer_tokens,
         ..
     } = plan;
     let count = members.len();
     let blank = |answers: usize| vec![(plan.label_of(0), ""); answers];
-    let answers = |count: usize| plan.quotable_bytes().saturating_mul(count as u64);
-    let call = |input: u64, output: u32| Usage {
-        input_tokens: input,
-        output_tokens: output.into(),
-    };
+    let answers = plan.quotable_bytes().saturating_mul(count as u64);
+    let reading_all =
+        |messages: &[Message], output: u32| call(input_bound(messages).saturating_add(answers), output);
 
-    let first = call(input_bound(&prompts::initial(prompt)), *max_output_tokens);
-    let mut calls: Vec<_> = members.iter().map(|model| (model.clone(), first)).collect();
-    if count > 1 {
-        let messages = prompts::review(prompt, "", &blank(count - 1));
-        let review = call(
-            input_bound(&messages).saturating_add(answers(count)),
-            *max_output_tokens,
-        );
+    let mut calls = first_stage(plan);
+    if stages.review && count > 1 {
+        let messages = prompts::review(conversation, "", &blank(count - 1));
+        let review = reading_all(&messages, *max_output_tokens);
         calls.extend(members.iter().map(|model| (model.clone(), review)));
     }
-    let messages = prompts::synthesis(prompt, &blank(count));
-    let synthesis = call(
-        input_bound(&messages).saturating_add(answers(count)),
-        *max_answer_tokens,
-    );
-    calls.extend(plan.writers(members).into_iter().map(|model| (model, synthesis)));
+    if stages.synthesis {
+        let messages = prompts::synthesis(conversation, &blank(count));
+        let synthesis = reading_all(&messages, *max_answer_tokens);
+        calls.extend(plan.writers(members).into_iter().map(|model| (model, synthesis)));
+    }
+    if stages.synthesis && plan.verdict {
+        let request = comparing(plan, &blank(count));
+        let input = request.input_bound().saturating_add(answers);
+        calls.push((request.model, call(input, *max_output_tokens)));
+    }
     calls
+}
+
+/// The calls of the first stage, which every panel makes, with the most that they can take.
+pub fn first_stage(plan: &Plan) -> Vec<(ModelId, Usage)> {
+    let first = call(
+        input_bound(&prompts::initial(&plan.conversation)),
+        plan.max_output_tokens,
+    );
+    plan.members.iter().map(|model| (model.clone(), first)).collect()
+}
+
+fn call(input_tokens: u64, output_tokens: u32) -> Usage {
+    Usage {
+        input_tokens,
+        output_tokens: output_tokens.into(),
+    }
 }
 
 #[cfg(test)]
@@ -57,10 +72,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::Prompt,
-        llm::{Delta, Deltas, Error, FinishReason, ModelInfo, Provider, Request, Sampling, mock::Mock},
+        llm::{Delta, Deltas, Error, FinishReason, Format, ModelInfo, Provider, Request, mock::Mock},
         metering::Meter,
-        panel::{Progress, run},
+        panel::{Progress, Stages, run},
     };
 
     /// Counts each byte as a token, writes as many tokens as it may, and answers with these texts, one after another.
@@ -79,8 +93,12 @@ mod tests {
             let call = self.calls.fetch_add(1, Ordering::SeqCst);
             let text = self.texts[call % self.texts.len()].clone();
             let bytes: usize = request.messages.iter().map(|message| message.text().len()).sum();
+            let schema = match &request.format {
+                Format::Schema { schema, .. } => schema.to_string().len(),
+                _ => 0,
+            };
             let usage = Usage {
-                input_tokens: bytes as u64,
+                input_tokens: (bytes + schema) as u64,
                 output_tokens: request.max_output_tokens.unwrap().into(),
             };
             let end = Delta::End {
@@ -91,17 +109,12 @@ mod tests {
         }
     }
 
-    fn plan(prompt: &str, members: &[&str], max_output_tokens: u32) -> Plan {
+    fn plan(question: &str, members: &[&str], max_output_tokens: u32) -> Plan {
         Plan {
-            prompt: Prompt::parse(prompt).unwrap(),
-            members: members.iter().map(|name| name.parse().unwrap()).collect(),
-            synthesizer: "mock/editor".parse().unwrap(),
             min_models: 1,
             max_output_tokens,
             max_answer_tokens: max_output_tokens,
-            sampling: Sampling::default(),
-            stop: Vec::new(),
-            deadline: std::time::Duration::from_secs(60),
+            ..Plan::of(question, members, "mock/editor")
         }
     }
 
@@ -155,9 +168,14 @@ mod tests {
             prompt in "(\n|\r\n|\u{2029}|[a-z?]|日){0,60}why",
             members in 1_usize..=4,
             max_output_tokens in 16_u32..200,
+            (review, synthesis, verdict) in any::<(bool, bool, bool)>(),
             texts in prop::collection::vec(text(), 1..6),
         ) {
-            let plan = plan(&prompt, &MEMBERS[..members], max_output_tokens);
+            let plan = Plan {
+                stages: Stages { review, synthesis },
+                verdict,
+                ..plan(&prompt, &MEMBERS[..members], max_output_tokens)
+            };
             let worst = worst_case(&plan);
             let greedy = Greedy { texts, calls: AtomicUsize::new(0) };
             let (usage, calls) = taken(plan, Arc::new(greedy));
@@ -167,8 +185,11 @@ mod tests {
         }
 
         #[test]
-        fn the_stand_ins_take_no_more(prompt in "[a-zA-Z ?\n]{0,400}why", members in 1_usize..=4) {
-            let plan = plan(&prompt, &MEMBERS[..members], 100);
+        fn the_stand_ins_take_no_more(prompt in "[a-zA-Z ?\n]{0,400}why", members in 1_usize..=4, verdict: bool) {
+            let plan = Plan {
+                verdict,
+                ..plan(&prompt, &MEMBERS[..members], 100)
+            };
             let worst = worst_case(&plan);
             let (usage, calls) = taken(plan, Arc::new(Mock));
             prop_assert!(is_covered(&worst, &calls), "{:?}\n{:?}", worst, calls);

@@ -143,6 +143,7 @@ pub trait AccountStore: Send + Sync {
     /// Who changed what, newest first.
     async fn audit_log(&self, page: Page<Uuid>) -> Result<Vec<AuditEntry>, Error>;
 
-    /// Removes sessions with their refresh tokens, revocations and invites that have expired. Says how many.
+    /// Removes sessions with their refresh tokens, revocations, invites and answers to idempotency keys that have
+    /// expired. Says how many.
     async fn forget_expired(&self, now: OffsetDateTime) -> Result<u64, Error>;
 }

@@ -12,24 +12,26 @@ use super::{
 use crate::{
     analyses::Analysis,
     cache::Tier,
-    domain::{AnalysisId, ModelId, Prompt, Usage},
-    panel::{LeftOut, StageReport},
+    domain::{AnalysisId, ModelId, Money, Prompt, Turn, Usage},
+    panel::{Chosen, Comparison, LeftOut, Member, Skipped, StageReport},
 };
 
 pub(super) const INSERT: &str = "insert into analyses (id, created_at, prompt, answer, models, synthesizer, degraded, \
-     truncated, cached_by, input_tokens, output_tokens, duration_ms, left_out, stages, \
-     user_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) on conflict (id) do nothing";
+     truncated, cached_by, input_tokens, output_tokens, duration_ms, left_out, stages, messages, members, chosen, \
+     skipped, cost, verdict, user_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+     $17, $18, $19, $20, $21) on conflict (id) do nothing";
 
 pub(super) const SELECT: &str = "select id, created_at, prompt, answer, models, synthesizer, degraded, truncated, cached_by, \
-     input_tokens, output_tokens, duration_ms, left_out, stages from analyses \
-     where id = $1 and user_id is not distinct from $2";
+     input_tokens, output_tokens, duration_ms, left_out, stages, messages, members, chosen, skipped, cost, \
+     verdict from analyses where id = $1 and user_id is not distinct from $2";
 
 /// The statement of a page of a user's analyses; `$none` is an empty list of stages, as the database writes one.
 macro_rules! select_page {
     ($none:literal) => {
         concat!(
             "select id, created_at, prompt, answer, models, synthesizer, degraded, truncated, cached_by, input_tokens, \
-             output_tokens, duration_ms, left_out, ",
+             output_tokens, duration_ms, left_out, messages, members, chosen, skipped, cost, \
+             verdict, ",
             $none,
             " as stages from analyses where user_id = $1 and id < $2 order by id desc limit $3"
         )
@@ -57,6 +59,12 @@ pub(super) struct AnalysisRow {
     pub(super) duration_ms: i64,
     pub(super) left_out: Json<Vec<LeftOut>>,
     pub(super) stages: Json<Vec<StageReport>>,
+    pub(super) messages: Json<Vec<Turn>>,
+    pub(super) members: Json<Vec<Member>>,
+    pub(super) chosen: Option<Json<Chosen>>,
+    pub(super) skipped: Json<Vec<Skipped>>,
+    pub(super) cost: i64,
+    pub(super) verdict: Option<Json<Comparison>>,
 }
 
 impl From<&Analysis> for AnalysisRow {
@@ -76,6 +84,12 @@ impl From<&Analysis> for AnalysisRow {
             duration_ms: to_i64(analysis.duration_ms),
             left_out: Json(analysis.left_out.clone()),
             stages: Json(analysis.stages.clone()),
+            messages: Json(analysis.messages.clone()),
+            members: Json(analysis.members.clone()),
+            chosen: analysis.chosen.clone().map(Json),
+            skipped: Json(analysis.skipped.clone()),
+            cost: to_i64(analysis.cost.millionths()),
+            verdict: analysis.verdict.clone().map(Json),
         }
     }
 }
@@ -113,6 +127,12 @@ impl TryFrom<AnalysisRow> for Analysis {
             duration_ms: to_u64(row.duration_ms),
             left_out: row.left_out.0,
             stages: row.stages.0,
+            messages: row.messages.0,
+            members: row.members.0,
+            chosen: row.chosen.map(|chosen| chosen.0),
+            skipped: row.skipped.0,
+            cost: Money::from_millionths(to_u64(row.cost)),
+            verdict: row.verdict.map(|verdict| verdict.0),
         })
     }
 }
@@ -136,6 +156,12 @@ macro_rules! bind_row {
             .bind(row.duration_ms)
             .bind(row.left_out)
             .bind(row.stages)
+            .bind(row.messages)
+            .bind(row.members)
+            .bind(row.chosen)
+            .bind(row.skipped)
+            .bind(row.cost)
+            .bind(row.verdict)
             .bind($owner)
     }};
 }

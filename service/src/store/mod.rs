@@ -5,6 +5,7 @@ mod account_store;
 mod analysis_row;
 mod counts;
 mod error;
+mod idempotency_store;
 mod postgres;
 mod records;
 mod schema;
@@ -21,11 +22,12 @@ use serde::Serialize;
 
 pub use account_store::AccountStore;
 pub use error::Error;
+pub use idempotency_store::IdempotencyStore;
 pub use postgres::Postgres;
 pub use records::{
-    Actor, ApiKeyRecord, AuditEntry, ChangeUser, CreateUser, DailyUsage, InvalidActor, Invite, Page,
-    Revocation, Rotation, Sealed, SealedProviderKey, Session, TokenHash, UsageRecord, User, UserChange,
-    WrappedKey,
+    Actor, ApiKeyRecord, AuditEntry, ChangeUser, CreateUser, DailyUsage, Digest, InvalidActor, Invite,
+    KeptAnswer, Once, OnceClaim, Page, Revocation, Rotation, Sealed, SealedProviderKey, Session, TokenHash,
+    UsageRecord, User, UserChange, WrappedKey,
 };
 pub use schema::Schema;
 pub use secret_store::SecretStore;
@@ -64,7 +66,7 @@ pub type KnownLoss = Box<dyn Fn() -> Option<&'static str> + Send + Sync>;
 
 /// What the service needs of a database.
 #[async_trait]
-pub trait Store: AccountStore + SecretStore + UsageStore {
+pub trait Store: AccountStore + SecretStore + UsageStore + IdempotencyStore {
     /// Which database it is, for the health report.
     fn kind(&self) -> &'static str;
 

@@ -11,7 +11,8 @@ async fn the_panel_answers_and_the_answer_can_be_read_again() {
     let body = json!({"prompt": QUESTION, "options": {"details": true}});
     let created = answer_to(service.post("/api/v1/analyses", &body)).await;
     insta::assert_json_snapshot!(created, {
-        ".id" => "[id]", ".created_at" => "[time]", ".duration_ms" => "[ms]", ".stages[].answers[].duration_ms" => "[ms]",
+        ".id" => "[id]", ".created_at" => "[time]", ".duration_ms" => "[ms]", ".stages[].duration_ms" => "[ms]",
+        ".stages[].answers[].duration_ms" => "[ms]",
     });
 
     let path = format!("/api/v1/analyses/{}", created["id"].as_str().unwrap());

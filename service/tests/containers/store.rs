@@ -10,6 +10,8 @@ mod audit_log;
 mod erasure;
 #[path = "store/fresh.rs"]
 pub(crate) mod fresh;
+#[path = "store/idempotency.rs"]
+mod idempotency;
 #[path = "store/invites.rs"]
 mod invites;
 #[path = "store/migrations.rs"]
@@ -80,6 +82,11 @@ contract! {
         an_erased_user_leaves_nothing_but_revocations_and_the_audit_log,
         nobody_is_erased_twice_or_without_having_been_there,
         an_erasure_in_the_middle_of_everything_is_whole,
+    }
+    idempotency {
+        of_many_who_claim_at_once_one_answers_and_the_others_get_its_answer,
+        who_is_not_heard_of_is_followed_by_the_next_who_asks_for_the_same,
+        what_is_given_up_or_over_is_free_and_goes_with_its_user,
     }
     invites {
         an_invite_is_good_for_one_registration_however_many_come_at_once,

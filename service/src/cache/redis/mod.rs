@@ -77,6 +77,41 @@ impl RemoteCache for Redis {
         self.connection.call(&eval).await
     }
 
+    async fn append(&self, key: &Key, first: u64, entries: &[Vec<u8>], ttl: Duration) -> Result<(), Error> {
+        // A set with numbers for scores: what was added already, by a call whose answer was lost, is there once.
+        let mut add = cmd("ZADD");
+        add.arg(key.as_str());
+        for (number, entry) in (first..).zip(entries) {
+            add.arg(number)
+                .arg([number.to_string().as_bytes(), b" ", entry].concat());
+        }
+        self.connection.call::<()>(&add).await?;
+        self.connection
+            .call(cmd("PEXPIRE").arg(key.as_str()).arg(millis(ttl)))
+            .await
+    }
+
+    async fn entries(&self, key: &Key, from: u64, limit: u32) -> Result<Vec<Vec<u8>>, Error> {
+        let mut range = cmd("ZRANGE");
+        range
+            .arg(key.as_str())
+            .arg(from)
+            .arg("+inf")
+            .arg("BYSCORE")
+            .arg("LIMIT")
+            .arg(0)
+            .arg(limit);
+        let numbered: Vec<Vec<u8>> = self.connection.call(&range).await?;
+        Ok(numbered.iter().map(|entry| without_number(entry)).collect())
+    }
+
+    async fn last_entry(&self, key: &Key) -> Result<Option<Vec<u8>>, Error> {
+        let mut range = cmd("ZRANGE");
+        range.arg(key.as_str()).arg(-1).arg(-1);
+        let numbered: Vec<Vec<u8>> = self.connection.call(&range).await?;
+        Ok(numbered.first().map(|entry| without_number(entry)))
+    }
+
     async fn clear(&self) -> Result<u64, Error> {
         let (mut cursor, mut removed) = (0_u64, 0);
         loop {
@@ -117,6 +152,12 @@ impl RemoteCache for Redis {
     fn breaker(&self) -> Breaker {
         self.connection.breaker()
     }
+}
+
+/// Equal entries have to be told apart, so each begins with its number.
+fn without_number(numbered: &[u8]) -> Vec<u8> {
+    let space = numbered.iter().position(|byte| *byte == b' ');
+    numbered[space.map_or(0, |space| space + 1)..].to_vec()
 }
 
 fn millis(duration: Duration) -> u64 {

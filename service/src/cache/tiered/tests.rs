@@ -94,6 +94,18 @@ impl RemoteCache for Flaky {
         Ok(())
     }
 
+    async fn append(&self, _: &Key, _: u64, _: &[Vec<u8>], _: Duration) -> Result<(), Error> {
+        self.call()
+    }
+
+    async fn entries(&self, _: &Key, _: u64, _: u32) -> Result<Vec<Vec<u8>>, Error> {
+        self.call().map(|()| Vec::new())
+    }
+
+    async fn last_entry(&self, _: &Key) -> Result<Option<Vec<u8>>, Error> {
+        self.call().map(|()| None)
+    }
+
     async fn clear(&self) -> Result<u64, Error> {
         self.call()?;
         Ok(self.kept.lock().unwrap().drain().count() as u64)

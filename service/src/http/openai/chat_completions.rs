@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     PANEL,
     chunks::{Chunks, model_chunks, panel_chunks},
-    conversation::to_prompt,
+    conversation::to_conversation,
     failure::{Failure, failed},
     model_not_found, pass,
     request::Chat,
@@ -43,6 +43,7 @@ use crate::{
     path = "/v1/chat/completions",
     tag = "openai",
     operation_id = "openai_create_chat_completion",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body are answered once in 24 hours; not for streams.")),
     request_body = ChatRequest,
     responses(
         (status = 200, description = "The answer.", content(
@@ -186,7 +187,7 @@ async fn ask_panel(
         sampling: chat.sampling,
         stop: chat.stop.clone(),
         key: principal.key(),
-        ..Question::new(to_prompt(&chat.messages)?, principal.account(), allowance)
+        ..Question::new(to_conversation(&chat.messages)?, principal.account(), allowance)
     };
     if chat.stream {
         let chunks = Chunks::new(completion_id(), &chat);

@@ -5,7 +5,7 @@ use super::{
     wire::{ChatMessage, Content, ImageUrl, Part, ToolCall},
 };
 use crate::{
-    domain::Prompt,
+    domain::{Conversation, Speaker, Turn},
     http::Problem,
     llm::{self, Image, ImageSource, Message, Role},
 };
@@ -136,21 +136,19 @@ fn picture(at: &str, image: ImageUrl) -> Result<Image, Problem> {
     Ok(Image { source, detail })
 }
 
-/// The conversation as one question to the panel. A single message is the question itself.
-pub(super) fn to_prompt(messages: &[Message]) -> Result<Prompt, Problem> {
+/// The conversation as the panel takes it: words.
+pub(super) fn to_conversation(messages: &[Message]) -> Result<Conversation, Problem> {
     refuse_for_panel(messages)?;
-    let text = match messages {
-        [only] => only.text().into_owned(),
-        all => {
-            let turns: String = all
-                .iter()
-                .map(|message| format!("\n[{}]\n{}\n", message.role(), message.text()))
-                .collect();
-            format!("Write the assistant's next message in this conversation.\n{turns}")
-        }
+    let turn = |message: &Message| Turn {
+        role: match message {
+            Message::System(_) => Speaker::System,
+            Message::User(_) | Message::Tool { .. } => Speaker::User,
+            Message::Assistant { .. } => Speaker::Assistant,
+        },
+        content: message.text().into_owned(),
     };
-    Prompt::parse(&text).map_err(|error| {
-        let detail = format!("The messages make no prompt: {error}.");
+    Conversation::parse(messages.iter().map(turn).collect()).map_err(|error| {
+        let detail = format!("The messages make no conversation: {error}.");
         Problem::bad_request("invalid-value", detail.clone()).at("/messages", detail)
     })
 }
@@ -189,30 +187,32 @@ fn refuse_for_panel(messages: &[Message]) -> Result<(), Problem> {
 mod tests {
     use super::*;
 
-    fn message(role: Role, content: &str) -> Message {
-        match role {
-            Role::System => Message::system(content),
-            Role::Assistant => Message::assistant(content),
-            _ => Message::user(content),
+    #[test]
+    fn the_panel_takes_the_turns_as_they_are_and_words_alone() {
+        let turns = [
+            Message::system("Be brief."),
+            Message::user("Hi"),
+            Message::assistant("Hello!"),
+            Message::user("Why?"),
+        ];
+        let conversation = to_conversation(&turns).unwrap();
+        assert_eq!(conversation.turns().len(), 4);
+        assert_eq!(conversation.question().unwrap().as_str(), "Why?");
+
+        let picture = llm::Part::Image(llm::Image {
+            source: llm::ImageSource::Url("https://example.com/a.png".to_owned()),
+            detail: None,
+        });
+        let result = Message::Tool {
+            call_id: "1".to_owned(),
+            text: "42".to_owned(),
+        };
+        for (other, pointer) in [
+            (Message::User(vec![picture]), "/messages/1/content/0/type"),
+            (result, "/messages/1/role"),
+        ] {
+            let problem = to_conversation(&[Message::user("Why?"), other]).unwrap_err();
+            assert_eq!(problem.to_value("id")["errors"][0]["pointer"], pointer);
         }
-    }
-
-    #[test]
-    fn a_single_message_is_the_question_itself() {
-        assert_eq!(
-            to_prompt(&[message(Role::User, "Why?")]).unwrap().as_str(),
-            "Why?"
-        );
-    }
-
-    #[test]
-    fn a_conversation_keeps_who_said_what_in_its_order() {
-        let prompt = to_prompt(&[
-            message(Role::System, "Be brief."),
-            message(Role::User, "Hi"),
-            message(Role::Assistant, "Hello!"),
-            message(Role::User, "Why?"),
-        ]);
-        insta::assert_snapshot!(prompt.unwrap().as_str());
     }
 }

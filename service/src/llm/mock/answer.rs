@@ -1,10 +1,15 @@
 //! What a stand-in says. The text is made of what it was asked: the question's own words and, where the message
 //! quotes other answers, their own sentences. So a test, or a person, can see in the answer what reached the model.
 
+use std::cell::Cell;
+
 use sha2::{Digest as _, Sha256};
 
 use super::Request;
-use crate::llm::{Message, Role};
+use crate::{
+    llm::{Format, Message, Role},
+    panel::{Comparison, Contradiction, Insight, Position, comparison},
+};
 
 /// From where a stand-in looks at a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +26,15 @@ const COMMON: &str = " a about after all an and any are as at be because been be
     should so some such than that the their them then there these they this to up use was we were what when where \
     which who why will with would you your please ";
 
+/// Whether a stand-in answers in this form: in words, or with what the panel compares its answers by.
+pub(super) fn speaks(format: &Format) -> bool {
+    *format == Format::Text || is_comparison(format)
+}
+
+fn is_comparison(format: &Format) -> bool {
+    matches!(format, Format::Schema { name, .. } if name == comparison::SCHEMA)
+}
+
 pub(super) fn answer(request: &Request, view: View) -> String {
     let asked = request
         .messages
@@ -30,7 +44,11 @@ pub(super) fn answer(request: &Request, view: View) -> String {
     let asked = asked.map(Message::text).unwrap_or_default();
     let quoted = quoted_blocks(&asked);
     let chance = Chance::new(request, view);
-    match (quoted.iter().find(|block| block.name == "Question"), view) {
+    let question = quoted.iter().find(|block| block.name == "Question");
+    if let (Some(question), true) = (question, is_comparison(&request.format)) {
+        return verdict(&question.text, &responses(&quoted));
+    }
+    match (question, view) {
         (None, _) => opinion(&asked, view, &chance),
         (Some(question), View::Editor) => synthesis(&question.text, responses(&quoted), &chance),
         (Some(question), _) => revision(&question.text, &quoted, view, &chance),
@@ -38,7 +56,8 @@ pub(super) fn answer(request: &Request, view: View) -> String {
 }
 
 fn opinion(question: &str, view: View, chance: &Chance) -> String {
-    let subjects = subjects(question);
+    let mut subjects = subjects(question);
+    chance.reorder(&mut subjects);
     let main = subjects.first().map_or("the question", String::as_str);
     let rest = match &subjects[1.min(subjects.len())..] {
         [] => "its surroundings".to_owned(),
@@ -62,7 +81,7 @@ fn opinion(question: &str, view: View, chance: &Chance) -> String {
             format!("There are two sides to it: {main}, and {rest}."),
         ]),
     };
-    format!("{verdict} {}", condition(question, main))
+    format!("{verdict} {}{}", condition(question, main), chance.aside())
 }
 
 fn condition(question: &str, main: &str) -> String {
@@ -131,6 +150,39 @@ fn synthesis(question: &str, responses: Vec<&Block>, chance: &Chance) -> String 
         ));
     }
     text
+}
+
+/// What the panel's comparison of its answers is made of: the question's words, by who takes them up.
+fn verdict(question: &str, responses: &[&Block]) -> String {
+    let mut verdict = Comparison::default();
+    for subject in subjects(question) {
+        let (with, without): (Vec<&&Block>, Vec<&&Block>) = responses
+            .iter()
+            .partition(|response| contains_word(&response.text, &subject));
+        match (&with[..], &without[..]) {
+            (_, []) => verdict.consensus.push(format!("{subject} matters")),
+            ([], _) => verdict.blind_spots.push(format!("nobody speaks of {subject}")),
+            ([one], _) => verdict.unique_insights.push(Insight {
+                response: one.name.clone(),
+                insight: format!("{subject} belongs to it"),
+            }),
+            _ => {
+                let position = |response: &&&Block, position: &str| Position {
+                    response: response.name.clone(),
+                    position: position.to_owned(),
+                };
+                let takes = with.iter().map(|response| position(response, "it matters"));
+                let leaves = without
+                    .iter()
+                    .map(|response| position(response, "it does not matter"));
+                verdict.contradictions.push(Contradiction {
+                    topic: subject,
+                    positions: takes.chain(leaves).collect(),
+                });
+            }
+        }
+    }
+    serde_json::to_string(&verdict).unwrap_or_default()
 }
 
 /// A named part of a message whose lines are quoted with `> `.
@@ -203,21 +255,57 @@ fn list(words: &[String]) -> String {
     }
 }
 
-/// The stand-in's only freedom: a choice that model, conversation and seed decide.
-struct Chance(u8);
+/// The stand-in's only freedom: choices that model, conversation and sampling decide.
+enum Chance {
+    /// Without a seed every choice is the same one.
+    Hashed(u64),
+    /// With one, seeds that follow each other differ in at least one choice: they count them through.
+    Seeded(Cell<u64>),
+}
 
 impl Chance {
     fn new(request: &Request, view: View) -> Self {
         let mut hash = Sha256::new();
-        hash.update(format!("{view:?}/{}/{:?}", request.model, request.sampling));
+        let seed = request.sampling.seed;
+        hash.update(format!("{view:?}/{}/", request.model));
+        if seed.is_none() {
+            hash.update(format!("{:?}", request.sampling));
+        }
         for message in &request.messages {
             hash.update(message.text().as_bytes());
         }
-        Self(hash.finalize()[0])
+        let hash = u64::from(hash.finalize()[0]);
+        match seed {
+            None => Self::Hashed(hash),
+            Some(seed) => Self::Seeded(Cell::new(hash.wrapping_add(seed.unsigned_abs()))),
+        }
     }
 
     fn pick<const N: usize>(&self, choices: [String; N]) -> String {
-        let index = usize::from(self.0) % N;
-        choices.into_iter().nth(index).unwrap_or_default()
+        choices.into_iter().nth(self.next(N)).unwrap_or_default()
+    }
+
+    fn next(&self, count: usize) -> usize {
+        let count = (count as u64).max(1);
+        let index = match self {
+            Self::Hashed(hash) => hash % count,
+            Self::Seeded(left) => left.replace(left.get() / count) % count,
+        };
+        usize::try_from(index).unwrap_or_default()
+    }
+
+    /// What only a seed brings: another order of what is looked at.
+    fn reorder(&self, subjects: &mut [String]) {
+        if matches!(self, Self::Seeded(_)) {
+            subjects.rotate_left(self.next(subjects.len()));
+        }
+    }
+
+    /// What only a seed brings: how sure the stand-in is.
+    fn aside(&self) -> &'static str {
+        match self {
+            Self::Hashed(_) => "",
+            Self::Seeded(_) => ["", " I am sure of it.", " I am not sure of it."][self.next(3)],
+        }
     }
 }

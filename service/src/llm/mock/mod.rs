@@ -9,7 +9,7 @@ use std::{str::FromStr as _, time::Duration};
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 
-use super::{Delta, Deltas, Error, FinishReason, Format, ModelInfo, Provider, Request};
+use super::{Delta, Deltas, Error, FinishReason, ModelInfo, Provider, Request};
 use crate::domain::{ModelId, Usage};
 
 /// How a stand-in behaves.
@@ -140,7 +140,7 @@ impl Provider for Mock {
 fn refuse_unsupported(request: &Request) -> Result<(), Error> {
     let asked = [
         ("tools", !request.tools.list.is_empty()),
-        ("response_format", request.format != Format::Text),
+        ("response_format", !answer::speaks(&request.format)),
         ("logprobs", request.top_logprobs.is_some()),
         ("reasoning_effort", request.reasoning_effort.is_some()),
     ];

@@ -1,21 +1,19 @@
 use super::*;
 use crate::{
-    domain::Prompt,
-    llm::{FinishReason, Sampling},
+    config::Price,
+    llm::{FinishReason, Format},
+    metering::Prices,
+    panel::{SkipReason, Stages, Stance},
 };
 
 /// Three members `m/a`, `m/b`, `m/c` and the synthesizer `m/s`; two answers are needed.
 fn plan(members: &[&str]) -> Plan {
     Plan {
-        prompt: Prompt::parse("Should we?").unwrap(),
-        members: members.iter().map(|name| name.parse().unwrap()).collect(),
-        synthesizer: "m/s".parse().unwrap(),
-        min_models: 2,
         max_output_tokens: 100,
         max_answer_tokens: 50,
-        sampling: Sampling::default(),
         stop: vec!["END".to_owned()],
         deadline: Duration::from_secs(10),
+        ..Plan::of("Should we?", members, "m/s")
     }
 }
 
@@ -42,6 +40,7 @@ fn failed(call: CallId) -> Input {
     Input::Failed {
         call,
         detail: "out of order".to_owned(),
+        refused: false,
     }
 }
 
@@ -58,9 +57,9 @@ impl Trace {
         let mut trace = Self::default();
         let (mut panel, actions) = Deliberation::start(plan);
         trace.take(actions);
-        for input in inputs {
+        for (second, input) in (1..).zip(inputs) {
             assert!(trace.result.is_none(), "the panel was over before {input:?}");
-            trace.take(panel.apply(input));
+            trace.take(panel.apply(input, Duration::from_secs(second)));
         }
         trace
     }
@@ -324,4 +323,354 @@ fn the_same_model_twice_is_two_members() {
             .text()
             .contains("Response B:\n> two")
     );
+}
+
+#[test]
+fn without_a_review_the_first_answers_are_joined() {
+    let short = Plan {
+        stages: Stages {
+            review: false,
+            synthesis: true,
+        },
+        ..plan(&["m/a", "m/b"])
+    };
+    let trace = Trace::of(
+        short,
+        [completed(0, "x"), completed(1, "y"), completed(2, "Final")],
+    );
+    assert!(trace.requests[2].messages[1].text().contains("Response B:\n> y"));
+    let verdict = trace.verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.skipped.len()), ("Final", 0));
+}
+
+#[test]
+fn without_a_synthesis_the_most_agreed_answer_is_taken_and_says_whose_it_is() {
+    let short = Plan {
+        stages: Stages {
+            review: false,
+            synthesis: false,
+        },
+        ..plan(&THREE)
+    };
+    let inputs = [
+        completed(0, "cats purr loudly"),
+        completed(1, "run your own database"),
+        completed(2, "run your own"),
+    ];
+    let trace = Trace::of(short, inputs);
+    assert_eq!(trace.requests.len(), 3);
+    let verdict = trace.verdict();
+    let chosen = verdict.chosen.unwrap();
+    assert_eq!(
+        (chosen.label.as_str(), verdict.answer.as_str()),
+        ("Response B", "run your own database")
+    );
+    assert!(!verdict.degraded && verdict.synthesizer.is_none() && verdict.left_out.is_empty());
+}
+
+#[test]
+fn the_result_tells_who_agreed_who_stood_apart_and_who_was_left_out() {
+    let members = ["m/a", "m/b", "m/c", "m/d"];
+    let inputs = [
+        completed(0, "a"),
+        completed(1, "b"),
+        completed(2, "c"),
+        failed(3),
+        completed(4, "run your own database"),
+        completed(5, "cats purr loudly"),
+        completed(6, "run your own"),
+        completed(7, "Final"),
+    ];
+    let verdict = Trace::of(plan(&members), inputs).verdict();
+    let seen: Vec<_> = verdict
+        .members
+        .iter()
+        .map(|member| {
+            (
+                member.label.as_str(),
+                member.answered,
+                member.agreement,
+                member.stance,
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("Response A", true, Some(0.38), Some(Stance::Agrees)),
+            ("Response B", true, Some(0.0), Some(Stance::Dissents)),
+            ("Response C", true, Some(0.38), Some(Stance::Agrees)),
+            ("Response D", false, None, None),
+        ]
+    );
+}
+
+/// Each token costs a millionth.
+fn priced(members: &[&str], budget: u64) -> Plan {
+    let million = Price {
+        input_per_million: Money::from_millionths(1_000_000),
+        output_per_million: Money::from_millionths(1_000_000),
+    };
+    let names = members.iter().copied().chain(["m/s"]);
+    let prices: BTreeMap<ModelId, Price> = names.map(|name| (name.parse().unwrap(), million)).collect();
+    Plan {
+        prices: Prices::from(prices),
+        budget: Some(Money::from_millionths(budget)),
+        ..plan(members)
+    }
+}
+
+/// What the request of each call may cost, in order.
+fn may_cost(trace: &Trace) -> Vec<u64> {
+    let one = |request: &Request| request.input_bound() + u64::from(request.max_output_tokens.unwrap());
+    trace.requests.iter().map(one).collect()
+}
+
+#[test]
+fn each_stage_tells_what_it_cost_and_how_long_it_took() {
+    let mut inputs = two_members_done();
+    inputs.push(completed(4, "Final"));
+    let verdict = Trace::of(priced(&["m/a", "m/b"], u64::MAX), inputs).verdict();
+    let seen: Vec<_> = verdict
+        .stages
+        .iter()
+        .map(|stage| (stage.cost.millionths(), stage.usage.total(), stage.duration_ms))
+        .collect();
+    assert_eq!(seen, [(22, 22, 2_000), (22, 22, 2_000), (11, 11, 1_000)]);
+    assert_eq!(verdict.stages[0].answers[1].cost.millionths(), 11);
+}
+
+#[test]
+fn no_stage_begins_that_could_cost_more_than_is_left_of_the_budget() {
+    let members = ["m/a", "m/b"];
+    let all = || {
+        let mut inputs = two_members_done();
+        inputs.push(completed(4, "Final"));
+        inputs
+    };
+    let costs = may_cost(&Trace::of(priced(&members, u64::MAX), all()));
+    // What was spent before each stage is known by then: two answers cost 22.
+    let review = 22 + costs[2] + costs[3];
+    let synthesis = 44 + costs[4];
+    assert!(synthesis < review, "{costs:?}");
+
+    let verdict = Trace::of(priced(&members, review), all()).verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.skipped.len()), ("Final", 0));
+
+    // Too little by one for the review; the synthesis of the first answers is cheaper.
+    let inputs = [completed(0, "x"), completed(1, "y"), completed(2, "Final")];
+    let trace = Trace::of(priced(&members, review - 1), inputs);
+    assert!(
+        trace.lines.iter().any(|line| line.contains("stage.skipped")),
+        "{:#?}",
+        trace.lines
+    );
+    let verdict = trace.verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
+    let skipped = &verdict.skipped[0];
+    assert_eq!(
+        (skipped.stage, skipped.reason),
+        (Stage::PeerReviewAndRevision, SkipReason::Budget)
+    );
+    assert!(
+        skipped.detail.starts_with("it can cost up to 0.0"),
+        "{}",
+        skipped.detail
+    );
+
+    // Too little for either: a member's own answer is all there is.
+    let inputs = [completed(0, "x"), completed(1, "y")];
+    let verdict = Trace::of(priced(&members, costs[0] + costs[1]), inputs).verdict();
+    assert!(verdict.degraded && verdict.chosen.is_some());
+    assert_eq!(verdict.skipped.len(), 2);
+}
+
+#[test]
+fn a_failed_call_counts_against_the_budget_with_all_that_it_may_have_cost() {
+    let short = |budget| Plan {
+        stages: Stages {
+            review: false,
+            synthesis: true,
+        },
+        ..priced(&["m/a", "m/b"], budget)
+    };
+    let begun = || vec![completed(0, "x"), completed(1, "y"), failed(2)];
+    let all = || {
+        let mut inputs = begun();
+        inputs.push(completed(3, "Final"));
+        inputs
+    };
+    let costs = may_cost(&Trace::of(short(u64::MAX), all()));
+    let both = 22 + costs[2] + costs[3];
+    let verdict = Trace::of(short(both), all()).verdict();
+    assert_eq!(verdict.synthesizer.unwrap().as_str(), "m/a");
+    let verdict = Trace::of(short(both - 1), begun()).verdict();
+    assert!(verdict.degraded, "nobody else could be paid");
+}
+
+#[test]
+fn members_with_the_same_model_are_asked_in_different_ways_in_every_stage() {
+    let trace = Trace::of(
+        plan(&["m/a", "m/a"]),
+        [
+            completed(0, "one"),
+            completed(1, "two"),
+            completed(2, "1"),
+            completed(3, "2"),
+        ],
+    );
+    let seeds: Vec<_> = trace
+        .requests
+        .iter()
+        .map(|request| request.sampling.seed)
+        .collect();
+    assert_eq!(seeds, [Some(1), Some(2), Some(1), Some(2), None]);
+}
+
+#[test]
+fn a_variation_that_a_provider_does_not_take_is_left_out_and_not_the_member() {
+    let refused = |call| Input::Failed {
+        call,
+        detail: "no seeds here".to_owned(),
+        refused: true,
+    };
+    let inputs = [
+        refused(0),
+        completed(1, "two"),
+        completed(2, "one"),
+        completed(3, "1"),
+        completed(4, "2"),
+    ];
+    let trace = Trace::of(plan(&["m/a", "m/a"]), inputs);
+    let seeds: Vec<_> = trace
+        .requests
+        .iter()
+        .map(|request| request.sampling.seed)
+        .collect();
+    assert_eq!(seeds, [Some(1), Some(2), None, None, Some(2), None]);
+    assert_eq!(trace.requests[0].messages, trace.requests[2].messages);
+    assert!(!trace.lines.iter().any(|line| line.contains("model.failed")));
+
+    let inputs = [refused(0), refused(2), completed(1, "two")];
+    let failure = Trace::of(plan(&["m/a", "m/a"]), inputs).failure();
+    assert_eq!(failure.left_out[0].detail, "no seeds here", "once is enough");
+}
+
+const COMPARED: &str = r#"{"consensus": [], "contradictions": [], "blind_spots": ["cost"],
+    "unique_insights": [{"response": "Response A", "insight": "backups"}]}"#;
+
+fn compared() -> Plan {
+    Plan {
+        verdict: true,
+        ..plan(&["m/a", "m/b"])
+    }
+}
+
+/// Two members, whose answers are joined by call 4 and compared by call 5.
+fn until_synthesis(rest: impl IntoIterator<Item = Input>) -> Vec<Input> {
+    let mut inputs = two_members_done();
+    inputs.extend(rest);
+    inputs
+}
+
+#[test]
+fn the_answers_are_compared_beside_the_final_one() {
+    for order in [[4, 5], [5, 4]] {
+        let answer = |call| completed(call, if call == 5 { COMPARED } else { "Final" });
+        let delta = Input::Delta {
+            call: 5,
+            text: "{".to_owned(),
+        };
+        let mut rest = vec![delta];
+        rest.extend(order.map(answer));
+        let trace = Trace::of(compared(), until_synthesis(rest));
+        assert!(matches!(trace.requests[5].format, Format::Schema { .. }));
+        assert_eq!(trace.requests[4].format, Format::Text);
+        assert_eq!(
+            trace.requests[4].messages[1], trace.requests[5].messages[1],
+            "of the same answers"
+        );
+        assert!(
+            !trace.lines.iter().any(|line| line.contains("synthesis.delta")),
+            "it is no text"
+        );
+        assert!(trace.lines.iter().any(|line| line.contains("verdict.completed")));
+        let verdict = trace.verdict();
+        let comparison = verdict.comparison.unwrap();
+        assert_eq!(comparison.unique_insights[0].response, "Response A");
+        assert_eq!((verdict.answer.as_str(), verdict.left_out.len()), ("Final", 0));
+        assert_eq!(verdict.stages[2].usage.total(), 22, "both calls count");
+    }
+}
+
+#[test]
+fn a_comparison_that_cannot_be_had_is_left_out_and_never_made_up() {
+    let stranger = COMPARED.replace("Response A", "Response C");
+    for (comparing, detail) in [
+        (
+            completed(5, "They agree."),
+            "the verdict is no JSON of the form that was asked for",
+        ),
+        (
+            completed(5, ""),
+            "the verdict is no JSON of the form that was asked for",
+        ),
+        (
+            completed(5, &stranger),
+            "the verdict names a response that there is not",
+        ),
+        (failed(5), "out of order"),
+    ] {
+        let verdict = Trace::of(compared(), until_synthesis([comparing, completed(4, "Final")])).verdict();
+        assert!(verdict.comparison.is_none() && !verdict.degraded);
+        let left_out = &verdict.left_out[0];
+        assert_eq!(left_out.label.as_deref(), Some("Verdict"));
+        assert_eq!(
+            (left_out.reason, left_out.detail.as_str()),
+            (Reason::Failed, detail)
+        );
+    }
+    let late = until_synthesis([completed(4, "Final"), Input::TimeOver]);
+    let verdict = Trace::of(compared(), late).verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
+    assert_eq!(verdict.left_out[0].reason, Reason::Late);
+}
+
+#[test]
+fn a_model_that_takes_no_schema_is_asked_in_words() {
+    let refused = Input::Failed {
+        call: 5,
+        detail: "no schemas here".to_owned(),
+        refused: true,
+    };
+    let rest = [refused, completed(4, "Final"), completed(6, COMPARED)];
+    let trace = Trace::of(compared(), until_synthesis(rest));
+    assert_eq!(trace.requests[6].format, Format::Text);
+    assert!(trace.verdict().comparison.is_some());
+}
+
+#[test]
+fn a_comparison_is_there_where_nobody_could_write_the_answer() {
+    let rest = [failed(4), failed(6), failed(7), completed(5, COMPARED)];
+    let verdict = Trace::of(compared(), until_synthesis(rest)).verdict();
+    assert!(verdict.degraded && verdict.comparison.is_some());
+}
+
+#[test]
+fn a_comparison_that_the_budget_does_not_hold_does_not_take_the_answers_place() {
+    let members = ["m/a", "m/b"];
+    let priced = |budget| Plan {
+        verdict: true,
+        ..priced(&members, budget)
+    };
+    let all = until_synthesis([completed(5, COMPARED), completed(4, "Final")]);
+    let costs = may_cost(&Trace::of(priced(u64::MAX), all));
+    let both = 44 + costs[4] + costs[5];
+    assert!(
+        22 + costs[2] + costs[3] < both,
+        "the review is no problem: {costs:?}"
+    );
+    let verdict = Trace::of(priced(both - 1), until_synthesis([completed(4, "Final")])).verdict();
+    assert_eq!((verdict.answer.as_str(), verdict.degraded), ("Final", false));
+    assert!(verdict.left_out[0].detail.starts_with("it can cost up to"));
 }

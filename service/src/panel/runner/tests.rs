@@ -5,23 +5,12 @@ use futures::stream;
 
 use super::*;
 use crate::{
-    domain::Prompt,
-    llm::{Deltas, ModelInfo, Sampling, mock::Mock},
-    panel::Reason,
+    llm::{Deltas, ModelInfo, mock::Mock},
+    panel::{Reason, Stage, Stages},
 };
 
 fn plan(members: &[&str], synthesizer: &str) -> Plan {
-    Plan {
-        prompt: Prompt::parse("Should a small team run its own Postgres?").unwrap(),
-        members: members.iter().map(|name| name.parse().unwrap()).collect(),
-        synthesizer: synthesizer.parse().unwrap(),
-        min_models: 2,
-        max_output_tokens: 1_000,
-        max_answer_tokens: 1_000,
-        sampling: Sampling::default(),
-        stop: Vec::new(),
-        deadline: Duration::from_secs(60),
-    }
+    Plan::of("Should a small team run its own Postgres?", members, synthesizer)
 }
 
 async fn finish(plan: Plan, provider: Arc<dyn Provider>) -> (Vec<Event>, Result<Verdict, Failure>) {
@@ -66,6 +55,60 @@ async fn a_member_that_never_answers_costs_the_time_of_its_stage_and_no_more() {
         ("mock/stalled", Reason::Late)
     );
     assert_eq!(started.elapsed().as_secs(), 24);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stages_own_time_counts_from_its_beginning() {
+    let started = Instant::now();
+    let seconds = Duration::from_secs;
+    let slow = Plan {
+        stage_deadlines: [
+            (Stage::InitialResponse, seconds(3)),
+            (Stage::UltraSynthesis, seconds(2)),
+        ]
+        .into(),
+        ..plan(&["mock/analyst", "mock/stalled", "mock/skeptic"], "mock/stalled")
+    };
+    let (_, result) = finish(slow, Arc::new(Mock)).await;
+    let verdict = result.unwrap();
+    assert!(verdict.degraded);
+    assert_eq!(started.elapsed().as_secs(), 5);
+    let took: Vec<_> = verdict
+        .stages
+        .iter()
+        .map(|stage| stage.duration_ms / 1_000)
+        .collect();
+    assert_eq!(took, [3, 0, 2]);
+}
+
+#[tokio::test]
+async fn the_same_model_several_times_gives_different_answers() {
+    let same = ["mock/analyst"; 5];
+    let (_, result) = finish(plan(&same, "mock/editor"), Arc::new(Mock)).await;
+    let verdict = result.unwrap();
+    let first = &verdict.stages[0].answers;
+    let texts: std::collections::BTreeSet<_> = first.iter().map(|answer| &answer.text).collect();
+    assert_eq!(texts.len(), 5, "{texts:#?}");
+}
+
+#[tokio::test]
+async fn the_stand_ins_compare_what_they_were_shown() {
+    // More subjects than one answer takes up, and members that begin with different ones.
+    let question = "Should hospitals keep encrypted backups of imaging archives offline?";
+    let compared = Plan {
+        verdict: true,
+        stages: Stages {
+            review: false,
+            synthesis: true,
+        },
+        ..Plan::of(question, &["mock/analyst"; 3], "mock/editor")
+    };
+    let (_, result) = finish(compared.clone(), Arc::new(Mock)).await;
+    let verdict = result.unwrap();
+    insta::assert_json_snapshot!(verdict.comparison.as_ref().unwrap());
+    assert!(verdict.left_out.is_empty());
+    let (_, again) = finish(compared, Arc::new(Mock)).await;
+    assert_eq!(again.unwrap().comparison, verdict.comparison);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ mod account_store;
 mod api_keys;
 mod audit_log;
 mod connection;
+mod idempotency;
 mod invites;
 mod provider_keys;
 mod refresh_tokens;

@@ -115,7 +115,12 @@ pub(super) async fn forget_expired(database: &impl Database, now: OffsetDateTime
             "delete from invites where expires_at <= $1",
             Timestamp(now)
         )?;
-        Ok(sessions + revocations + invites)
+        let answers = execute!(
+            lease,
+            "delete from idempotency where expires_at <= $1",
+            Timestamp(now)
+        )?;
+        Ok(sessions + revocations + invites + answers)
     })
     .await
 }

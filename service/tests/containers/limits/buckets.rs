@@ -70,8 +70,8 @@ async fn panels_are_counted_beside_requests(redis: Option<&str>) {
     };
     let replicas = Replicas::new(redis, 1, tier);
     let allowance = replicas.admitted(0, user()).await;
-    assert!(allowance.panel(Vec::new).await.is_ok() && allowance.panel(Vec::new).await.is_ok());
-    let Err(Refused::TooOften(refused)) = allowance.panel(Vec::new).await else {
+    assert!(allowance.panel(Vec::new, None).await.is_ok() && allowance.panel(Vec::new, None).await.is_ok());
+    let Err(Refused::TooOften(refused)) = allowance.panel(Vec::new, None).await else {
         panic!("a third panel is admitted");
     };
     assert_eq!((refused.what, refused.limit), ("panels", 2));

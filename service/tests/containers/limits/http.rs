@@ -1,13 +1,10 @@
 //! Limits as a client meets them.
 
-use std::time::Duration;
-
 use futures::future::join_all;
 use reqwest::Response;
 use serde_json::{Value, json};
 use ultra_service::{
-    domain::Prompt,
-    llm::Sampling,
+    domain::{Conversation, Prompt},
     panel::{self, Plan},
 };
 use ultra_testenv::Stack;
@@ -197,15 +194,13 @@ const STALLED: &str = "panel: {models: [mock/stalled, mock/stalled], deadline: 6
 /// What a panel of the stalled can take at most.
 fn worst_case(prompt: &str) -> u64 {
     let plan = Plan {
-        prompt: Prompt::parse(prompt).unwrap(),
-        members: vec!["mock/stalled".parse().unwrap(); 2],
-        synthesizer: "mock/editor".parse().unwrap(),
-        min_models: 2,
         max_output_tokens: 16,
         max_answer_tokens: 16,
-        sampling: Sampling::default(),
-        stop: Vec::new(),
-        deadline: Duration::from_secs(60),
+        ..Plan::new(
+            Conversation::from(&Prompt::parse(prompt).unwrap()),
+            vec!["mock/stalled".parse().unwrap(); 2],
+            "mock/editor".parse().unwrap(),
+        )
     };
     panel::worst_case(&plan)
         .iter()

@@ -4,8 +4,11 @@ use time::macros::datetime;
 use ultra_service::{
     analyses::Analysis,
     cache::Tier,
-    domain::{Account, AnalysisId, Prompt, Usage, UserId},
-    panel::{LeftOut, MemberAnswer, Reason, Stage, StageReport},
+    domain::{Account, AnalysisId, Money, Prompt, Speaker, Turn, Usage, UserId},
+    panel::{
+        Chosen, Comparison, LeftOut, Member, MemberAnswer, Reason, SkipReason, Skipped, Stage, StageReport,
+        Stance,
+    },
     store::{Page, Schema, Store},
 };
 
@@ -23,15 +26,35 @@ pub(super) fn analysis() -> Analysis {
         id: AnalysisId::generate(),
         created_at: datetime!(2026-02-03 04:05:06.789012 UTC),
         prompt: Prompt::parse("Wie geht’s? 🐘 'quoted' -- ; drop table analyses").unwrap(),
+        messages: vec![Turn {
+            role: Speaker::Assistant,
+            content: "Hello ‘Ada’!".to_owned(),
+        }],
         answer: "line one\nline two".to_owned(),
         models: vec!["mock/analyst".parse().unwrap(), "mock/analyst".parse().unwrap()],
+        members: vec![Member {
+            label: "Response A".to_owned(),
+            model: "mock/analyst".parse().unwrap(),
+            answered: true,
+            agreement: Some(0.38),
+            stance: Some(Stance::Dissents),
+        }],
         synthesizer: Some("mock/editor".parse().unwrap()),
+        verdict: Some(Comparison {
+            blind_spots: vec!["‘backups’".to_owned()],
+            ..Comparison::default()
+        }),
+        chosen: Some(Chosen {
+            label: "Response A".to_owned(),
+            model: "mock/analyst".parse().unwrap(),
+        }),
         degraded: true,
         truncated: true,
         cached: true,
         cache: Some(Tier::Redis),
         stored: true,
         usage,
+        cost: Money::from_millionths(1_234_567),
         duration_ms: 56,
         left_out: vec![LeftOut {
             stage: Stage::InitialResponse,
@@ -40,14 +63,23 @@ pub(super) fn analysis() -> Analysis {
             reason: Reason::Late,
             detail: "no answer".to_owned(),
         }],
+        skipped: vec![Skipped {
+            stage: Stage::PeerReviewAndRevision,
+            reason: SkipReason::Budget,
+            detail: "too dear".to_owned(),
+        }],
         stages: vec![StageReport {
             stage: Stage::UltraSynthesis,
+            duration_ms: 8,
+            usage,
+            cost: Money::from_millionths(9),
             answers: vec![MemberAnswer {
                 label: None,
                 model: "mock/editor".parse().unwrap(),
                 text: "line one".to_owned(),
                 truncated: false,
                 usage,
+                cost: Money::from_millionths(9),
                 duration_ms: 7,
             }],
         }],
@@ -78,12 +110,17 @@ pub(super) async fn an_analysis_reads_back_as_it_was_kept_and_keeping_it_again_c
     let full = analysis();
     let plain = Analysis {
         id: AnalysisId::generate(),
+        messages: Vec::new(),
+        members: Vec::new(),
         synthesizer: None,
+        verdict: None,
+        chosen: None,
         degraded: false,
         truncated: false,
         cached: false,
         cache: None,
         left_out: Vec::new(),
+        skipped: Vec::new(),
         stages: Vec::new(),
         ..analysis()
     };

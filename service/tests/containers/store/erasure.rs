@@ -3,12 +3,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use ultra_service::{
     analyses::Analysis,
     domain::{Account, AnalysisId, ApiKeyId, SessionId, UserId},
-    store::{ChangeUser, Page, Rotation, Store, TokenHash, User},
+    store::{ChangeUser, Once, Page, Rotation, Store, TokenHash, User},
 };
 
 use super::{
     Fresh,
     analyses::analysis,
+    idempotency::claim,
     samples::{MANY_KEYS, api_key, at, audit, begin, invite, session, user},
     usage::record,
 };
@@ -46,6 +47,8 @@ async fn settle(store: &Arc<dyn Store>, name: &str) -> (User, SessionId, ApiKeyI
         .unwrap();
     let used = record(Account::User(user.id));
     store.append_usage(&[used]).await.unwrap();
+    let once = claim(Account::User(user.id), name, 0);
+    assert_eq!(store.claim_once(&once).await.unwrap(), Once::Claimed);
     (user, session.id, key.id)
 }
 
@@ -89,6 +92,7 @@ pub(super) async fn an_erased_user_leaves_nothing_but_revocations_and_the_audit_
             "analyses",
             "api_keys",
             "audit_log",
+            "idempotency",
             "invites",
             "provider_keys",
             "refresh_tokens",
