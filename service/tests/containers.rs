@@ -16,6 +16,12 @@ mod auth;
 mod cache;
 #[path = "containers/canary.rs"]
 mod canary;
+#[path = "containers/clients/mod.rs"]
+mod clients;
+#[path = "containers/contract.rs"]
+mod contract_gate;
+#[path = "contract/mod.rs"]
+mod contract;
 #[path = "containers/credentials.rs"]
 mod credentials;
 #[path = "containers/errors.rs"]
@@ -36,6 +42,8 @@ mod matrix_rows;
 mod openai;
 #[path = "containers/outages.rs"]
 mod outages;
+#[path = "containers/page/mod.rs"]
+mod page;
 #[path = "containers/program.rs"]
 mod program;
 #[path = "promise/mod.rs"]
@@ -46,3 +54,5 @@ mod secrets;
 mod shutdown;
 #[path = "containers/store.rs"]
 mod store;
+
+use auth::people;

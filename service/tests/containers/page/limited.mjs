@@ -1,0 +1,12 @@
+const {page, prompt, askButton, alert, complete, close} = await open();
+await askButton.click();
+await complete();
+await prompt.fill('Another question, which nobody remembers?');
+await askButton.click();
+await alert.waitFor();
+const again = page.getByRole('button', {name: /^Ask again in \d+ s$/});
+await again.waitFor();
+assert.ok(await again.isDisabled());
+const first = Number((await again.textContent()).match(/\d+/)[0]);
+await page.getByRole('button', {name: `Ask again in ${first - 1} s`}).waitFor();
+await close(['429']);
