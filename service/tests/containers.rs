@@ -18,10 +18,10 @@ mod cache;
 mod canary;
 #[path = "containers/clients/mod.rs"]
 mod clients;
-#[path = "containers/contract.rs"]
-mod contract_gate;
 #[path = "contract/mod.rs"]
 mod contract;
+#[path = "containers/contract.rs"]
+mod contract_gate;
 #[path = "containers/credentials.rs"]
 mod credentials;
 #[path = "containers/errors.rs"]

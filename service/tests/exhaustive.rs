@@ -74,6 +74,11 @@ async fn what_writes_nothing_goes_on_while_disks_are_full() {
 async fn whatever_is_asked_for_the_answers_are_as_documented() {
     for seed in 1..=3 {
         let deadline = Duration::from_secs(600);
-        contract::is_kept(&Effort { seed, examples: 100, deadline }).await;
+        contract::is_kept(&Effort {
+            seed,
+            examples: 100,
+            deadline,
+        })
+        .await;
     }
 }

@@ -33,10 +33,10 @@ use std::{
 
 use tokio::process::Command;
 
-pub use self::{error::Error, output::Output, tool::Tool};
-use crate::cache_dir::CacheDir;
 #[cfg(feature = "cli")]
 pub(crate) use self::tool::can_install;
+pub use self::{error::Error, output::Output, tool::Tool};
+use crate::cache_dir::CacheDir;
 #[cfg(feature = "cli")]
 use crate::program::which;
 

@@ -208,7 +208,12 @@ fn tool_finding(tool: Tool, found: Option<PathBuf>) -> Finding {
         None if clients::can_install() => {
             Finding::absent(tool.what(), State::Made, "not installed", PROVISION).costing(TOOL)
         }
-        None => Finding::absent(tool.what(), State::Missing, "not installed", format!("install {tool}")),
+        None => Finding::absent(
+            tool.what(),
+            State::Missing,
+            "not installed",
+            format!("install {tool}"),
+        ),
     }
 }
 

@@ -42,7 +42,10 @@ impl Gate {
             ("401", "There is no valid credential."),
             ("403", "The credential does not reach so far."),
             ("429", "A limit is reached; `Retry-After` says until when."),
-            ("503", "It cannot be told who asks; `Retry-After` says when to ask again."),
+            (
+                "503",
+                "It cannot be told who asks; `Retry-After` says when to ask again.",
+            ),
         ] {
             document::answers(path, operation, status, description);
         }

@@ -16,8 +16,8 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, Problem, admin, analyses, auth, authentication, body, context, cors, docs, document, drain, gate::Gate,
-    health, keys, models, openai, page, problem, security_headers, usage,
+    Api, Problem, admin, analyses, auth, authentication, body, context, cors, docs, document, drain,
+    gate::Gate, health, keys, models, openai, page, problem, security_headers, usage,
 };
 use crate::{auth::Access, domain::Scope};
 
@@ -164,7 +164,9 @@ pub fn openapi() -> String {
         all = all.merge(gate.document(routes).1);
     }
     let (_, observation) = Gate::Public.document(observation());
-    json(&document::complete(Gate::describe(all.merge(observation).into_openapi())))
+    json(&document::complete(Gate::describe(
+        all.merge(observation).into_openapi(),
+    )))
 }
 
 fn json(document: &utoipa::openapi::OpenApi) -> String {

@@ -29,8 +29,14 @@ async fn a_linter_finds_nothing_wrong_with_the_document() {
         document.to_str().unwrap(),
     ];
     // It asks nobody for a newer version, and tells nobody that it ran.
-    let quiet = [("REDOCLY_TELEMETRY", "off"), ("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")];
-    let output = node.execute(&arguments, &quiet, Duration::from_secs(60)).await.unwrap();
+    let quiet = [
+        ("REDOCLY_TELEMETRY", "off"),
+        ("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true"),
+    ];
+    let output = node
+        .execute(&arguments, &quiet, Duration::from_secs(60))
+        .await
+        .unwrap();
     let said = format!("{}{}", output.stdout, output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(said.contains("Your API description is valid"), "{said}");

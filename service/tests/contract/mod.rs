@@ -30,7 +30,10 @@ pub(crate) async fn is_kept(effort: &Effort) {
         ("SEED", &seed),
         ("EXAMPLES", &examples),
     ];
-    let output = python.run(SCHEMATHESIS, &environment, effort.deadline).await.unwrap();
+    let output = python
+        .run(SCHEMATHESIS, &environment, effort.deadline)
+        .await
+        .unwrap();
     output.success().unwrap();
     // Whoever lost the session in the middle has seen nothing but refusals since, which prove nothing.
     let me = service.get("/api/v1/auth/me").bearer_auth(&admin.access);

@@ -51,7 +51,13 @@ async fn make(folder: &Path, packages: NodePackages) -> Result<(), Error> {
     let mut install = Command::new("npm");
     // Without the packages' own scripts, which would download what no lock file names.
     install
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        .args([
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ])
         .current_dir(folder);
     output::step("install npm's packages", install, INSTALL).await?;
 

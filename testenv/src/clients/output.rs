@@ -38,7 +38,11 @@ impl Output {
     pub(super) fn last_words(&self) -> String {
         let lines = || self.stderr.lines().chain(self.stdout.lines()).map(str::trim);
         lines()
-            .find(|line| ["ERROR", "E: ", "npm error"].iter().any(|mark| line.starts_with(mark)))
+            .find(|line| {
+                ["ERROR", "E: ", "npm error"]
+                    .iter()
+                    .any(|mark| line.starts_with(mark))
+            })
             .or_else(|| lines().rfind(|line| !line.is_empty()))
             .map_or_else(|| self.status.to_string(), str::to_owned)
     }

@@ -146,6 +146,9 @@ mod tests {
         let cache = CacheDir::at(folder.path()).unwrap();
         let ready = NPM.ready(&cache, async || NPM.asked(Command::new("true")).await);
         assert_eq!(ready.await.unwrap(), "");
-        assert!(!folder.path().join("locks").exists(), "the package manager was locked");
+        assert!(
+            !folder.path().join("locks").exists(),
+            "the package manager was locked"
+        );
     }
 }

@@ -22,7 +22,9 @@ pub(super) async fn exists(cache: &CacheDir, requirements: &str) -> Result<bool,
 pub(super) async fn ready(cache: &CacheDir, requirements: &str) -> Result<Python, Error> {
     let place = place(cache, requirements).await?;
     let environment = place
-        .or_fill(cache, async |environment: &Path| make(environment, requirements).await)
+        .or_fill(cache, async |environment: &Path| {
+            make(environment, requirements).await
+        })
         .await?;
     Ok(Python { environment })
 }

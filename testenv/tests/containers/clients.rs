@@ -107,7 +107,10 @@ async fn the_pinned_packages_are_what_a_module_imports_on_the_node_that_is_pinne
         if (!runtimes.has(process.versions.node)) throw new Error(`node is ${process.versions.node}`);
         console.log(Object.keys(process.env).sort().join());
     ";
-    let output = node.run(script, &[("OPENAI_API_KEY", "k")], DEADLINE).await.unwrap();
+    let output = node
+        .run(script, &[("OPENAI_API_KEY", "k")], DEADLINE)
+        .await
+        .unwrap();
     assert_eq!(output.success().unwrap().trim(), "HOME,OPENAI_API_KEY");
 }
 
@@ -128,5 +131,8 @@ async fn packages_that_their_lock_does_not_name_are_not_installed() {
 async fn the_browser_is_one_that_starts() {
     let browser = clients::browser().await.unwrap();
     let output = Command::new(browser).arg("--version").output().await.unwrap();
-    assert!(String::from_utf8_lossy(&output.stdout).contains("Chrom"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("Chrom"),
+        "{output:?}"
+    );
 }

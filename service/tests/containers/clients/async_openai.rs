@@ -57,7 +57,11 @@ pub(super) async fn run(base_url: &str, key: &str) -> Value {
         .collect();
 
     let mut left = client.chat().create_stream(request("mock/slow")).await.unwrap();
-    while left.next().await.unwrap().unwrap().choices[0].delta.content.is_none() {}
+    let mut said = String::new();
+    while said.is_empty() {
+        let chunk = left.next().await.unwrap().unwrap();
+        said.extend(chunk.choices[0].delta.content.clone());
+    }
     drop(left);
 
     let models = client.models().list().await.unwrap();

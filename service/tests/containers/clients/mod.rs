@@ -18,22 +18,27 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// Has the shape of a key, and is nobody's.
 const WRONG_KEY: &str = "uk_0000000000000000000000000000000000000000000";
 
-/// A service that wants a key, and one that it takes.
+/// A service that wants a key, and two that it takes: what one has asked is not remembered for the other.
 struct Served {
     service: Service,
     key: String,
+    witness: String,
     base_url: String,
 }
 
 impl Served {
     async fn new() -> Self {
         let service = people::service().await;
-        let user = service.user("ada@example.com").await;
-        let (_, key) = service.new_key(&user.access, &json!({"name": "sdk"})).await;
+        let key = async |email: &str| {
+            let user = service.user(email).await;
+            service.new_key(&user.access, &json!({"name": "sdk"})).await.1
+        };
+        let (key, witness) = (key("ada@example.com").await, key("grace@example.com").await);
         let base_url = format!("{}/v1", service.url);
         Self {
             service,
             key,
+            witness,
             base_url,
         }
     }
@@ -48,13 +53,13 @@ impl Served {
         ]
     }
 
-    async fn complete(&self, model: &str) -> Value {
+    async fn complete(&self, key: &str, model: &str) -> Value {
         let messages = json!([
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": QUESTION},
         ]);
         let body = json!({"model": model, "messages": messages});
-        answer_to(self.service.post("/v1/chat/completions", &body).bearer_auth(&self.key)).await
+        answer_to(self.service.post("/v1/chat/completions", &body).bearer_auth(key)).await
     }
 
     /// Everything that a client can see.
@@ -66,7 +71,10 @@ impl Served {
             .iter()
             .map(|model| &model["id"])
             .collect();
-        let (whole, direct) = (self.complete("ultra").await, self.complete("mock/analyst").await);
+        let (whole, direct) = (
+            self.complete(&self.witness, "ultra").await,
+            self.complete(&self.witness, "mock/analyst").await,
+        );
         json!({
             "whole": whole["choices"][0]["message"]["content"],
             "finish": "stop",
@@ -82,7 +90,7 @@ impl Served {
 
     /// A client that left a stream has to be missed, before the model has said all.
     async fn left_a_stream(&self) {
-        let whole = self.complete("mock/slow").await["usage"]["completion_tokens"].clone();
+        let whole = self.complete(&self.key, "mock/slow").await["usage"]["completion_tokens"].clone();
         let slow = until("who left, and who stayed, is on the bill", async || {
             let usage = answer_to(self.service.get("/api/v1/usage").bearer_auth(&self.key)).await;
             let days = usage["days"].as_array().unwrap();
@@ -102,7 +110,15 @@ impl Served {
         for (name, seen) in seen.as_object().unwrap() {
             assert_eq!(seen, &truth[name], "{name}");
         }
-        for name in ["whole", "finish", "whole_tokens", "streamed", "streamed_tokens", "missing", "locked_out"] {
+        for name in [
+            "whole",
+            "finish",
+            "whole_tokens",
+            "streamed",
+            "streamed_tokens",
+            "missing",
+            "locked_out",
+        ] {
             assert!(!seen[name].is_null(), "{name} was not looked at");
         }
         self.left_a_stream().await;

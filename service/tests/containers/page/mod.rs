@@ -20,16 +20,17 @@ const ONE_IS_SLOW: &str = "panel: {models: [mock/analyst, mock/slow, mock/skepti
 async fn visit_with(service: &Service, program: &str, variables: &[(&str, &str)]) -> String {
     let browser = clients::browser().await.unwrap();
     let node = clients::node(clients::NODE_PACKAGES).await.unwrap();
-    let program = format!("{}\ntry {{\n{program}\n}} finally {{\n  await browser.close();\n}}\n", include_str!("open.mjs"));
+    let program = format!(
+        "{}\ntry {{\n{program}\n}} finally {{\n  await browser.close();\n}}\n",
+        include_str!("open.mjs")
+    );
     let common = [
         ("URL", service.url.as_str()),
         ("BROWSER", browser.to_str().unwrap()),
         ("PATH", "/usr/bin:/bin"),
         ("QUESTION", QUESTION),
     ];
-    let output = node
-        .run(&program, &[&common, variables].concat(), DEADLINE)
-        .await;
+    let output = node.run(&program, &[&common, variables].concat(), DEADLINE).await;
     output.unwrap().success().unwrap()
 }
 
@@ -51,20 +52,33 @@ async fn the_stages_of_an_answer_appear_as_they_happen() {
 
 #[tokio::test]
 async fn whoever_fails_is_shown_to_be_left_out_and_what_is_wrong_with_an_answer_beside_it() {
-    let panel = "panel: {models: [mock/analyst, mock/unavailable, mock/skeptic], synthesizer: mock/unavailable}";
-    visit(&Service::start(&[], Some(panel)).await, include_str!("left_out.mjs")).await;
+    let panel =
+        "panel: {models: [mock/analyst, mock/unavailable, mock/skeptic], synthesizer: mock/unavailable}";
+    visit(
+        &Service::start(&[], Some(panel)).await,
+        include_str!("left_out.mjs"),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_error_is_shown_with_what_it_says() {
     let panel = "panel: {models: [mock/analyst, mock/unavailable, mock/stalled], deadline: 500ms}";
-    visit(&Service::start(&[], Some(panel)).await, include_str!("no_answer.mjs")).await;
+    visit(
+        &Service::start(&[], Some(panel)).await,
+        include_str!("no_answer.mjs"),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn who_has_reached_a_limit_sees_when_to_come_back() {
     let tiers = "tiers: {free: {panelsPerMinute: 1}}";
-    visit(&Service::start(&[], Some(tiers)).await, include_str!("limited.mjs")).await;
+    visit(
+        &Service::start(&[], Some(tiers)).await,
+        include_str!("limited.mjs"),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -108,17 +122,29 @@ async fn it_is_light_or_dark_as_the_system_or_the_reader_says_and_can_be_read_in
 async fn nothing_but_its_own_files_may_run() {
     let service = Service::alone().await;
     let page = service.get("/").send().await.unwrap();
-    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let policy = page.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     let page = page.text().await.unwrap();
-    assert!(!page.contains("style=") && !page.contains("<style") && !page.contains("://"), "{page}");
+    assert!(
+        !page.contains("style=") && !page.contains("<style") && !page.contains("://"),
+        "{page}"
+    );
     for (path, media_type) in [
         ("/page.css", "text/css; charset=utf-8"),
         ("/page.js", "text/javascript; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
     ] {
         let file = service.get(path).send().await.unwrap();
-        assert_eq!((file.status().as_u16(), &file.headers()["content-type"]), (200, &media_type.parse().unwrap()));
+        assert_eq!(
+            (file.status().as_u16(), &file.headers()["content-type"]),
+            (200, &media_type.parse().unwrap())
+        );
         assert!(page.contains(path), "{path} is not asked for");
     }
 }
