@@ -17,12 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use program::{Result, Service};
-use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    net::TcpStream,
+use program::{
+    Result, Service,
+    raw::{Connection, Told, chat},
 };
+use serde_json::Value;
 use ultra_testenv::Stack;
 
 const REQUESTS: u64 = 1_000_000;
@@ -39,44 +38,14 @@ struct Tally {
     answered: AtomicU64,
 }
 
-fn request(host: &str) -> Vec<u8> {
-    let body = r#"{"model": "mock/analyst", "messages": [{"role": "user", "content": "Why?"}]}"#;
-    let length = body.len();
-    format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
-}
-
 /// Asks on one connection, one request after the other, until all together have asked so many.
-async fn ask(host: String, requests: u64, tally: Arc<Tally>) -> std::result::Result<Vec<Duration>, String> {
-    let told = |error: std::io::Error| error.to_string();
-    let stream = TcpStream::connect(&host).await.map_err(told)?;
-    stream.set_nodelay(true).map_err(told)?;
-    let mut stream = BufReader::new(stream);
-    let (request, mut line, mut body) = (request(&host), String::new(), Vec::new());
+async fn ask(host: String, requests: u64, tally: Arc<Tally>) -> Told<Vec<Duration>> {
+    let body = r#"{"model": "mock/analyst", "messages": [{"role": "user", "content": "Why?"}]}"#;
+    let (request, mut connection) = (chat(&host, None, body), Connection::open(&host).await?);
     let mut times = Vec::new();
     while tally.begun.fetch_add(1, Ordering::Relaxed) < requests {
         let begin = Instant::now();
-        stream.write_all(&request).await.map_err(told)?;
-        let (mut length, mut is_first) = (0, true);
-        loop {
-            line.clear();
-            stream.read_line(&mut line).await.map_err(told)?;
-            if is_first && !line.starts_with("HTTP/1.1 200 ") {
-                return Err(line);
-            }
-            is_first = false;
-            if let Some(value) = line.strip_prefix("content-length: ") {
-                length = value.trim().parse().map_err(|_| line.clone())?;
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        body.resize(length, 0);
-        stream.read_exact(&mut body).await.map_err(told)?;
+        connection.exchange(&request).await?;
         tally.answered.fetch_add(1, Ordering::Relaxed);
         times.push(begin.elapsed());
     }

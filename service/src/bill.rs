@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::{
-    domain::Outcome,
+    domain::{ModelId, Outcome},
     ledger::{self, Entry, Full, Ledger, NotRecorded},
     limits::Reservation,
     llm::Provider,
+    metering::Call,
 };
 
 /// What a request under way is charged with. One that is dropped was cancelled, and pays for what was taken by then.
@@ -31,6 +32,11 @@ impl Bill {
     /// The same models, where each call is charged.
     pub fn metering(&self, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         self.entry.meter().metering(provider)
+    }
+
+    /// Begins a call of a model that is asked past [`Bill::metering`], and is sent so many bytes.
+    pub fn call(&self, model: ModelId, read: usize) -> Call {
+        self.entry.meter().call(model, read)
     }
 
     /// Notes that the answer is a remembered one.

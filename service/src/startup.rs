@@ -3,6 +3,7 @@
 mod components;
 mod connection_url;
 mod identity;
+mod providers;
 mod stored;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -18,12 +19,12 @@ use crate::{
     analyses::Analyses,
     auth::{KeyRingError, PasswordError},
     cache::{self, Memory, Redis, RemoteCache, Tiered, redis::Connection},
-    config::{self, Config, Migrate, Mode},
+    config::{self, Config, Migrate},
     health::{self, Dependency, Fault, Health, Probe, SchemaState},
     http::{self, Api, InFlight, Server},
     ledger::{self, Ledger},
     limits::{self, Limits},
-    llm::{Catalog, Provider, mock::Mock},
+    llm::{self, Catalog},
     metering::Prices,
     secrets::InvalidMasterKeys,
     store::{self, Schema, Store},
@@ -81,6 +82,9 @@ pub enum Error {
     /// The cache's URL is of no use.
     #[error(transparent)]
     Cache(#[from] cache::Error),
+    /// A provider cannot be reached at all.
+    #[error(transparent)]
+    Provider(#[from] llm::upstream::InvalidClient),
 }
 
 impl Application {
@@ -157,7 +161,12 @@ impl Application {
         }
 
         let provider_names = Arc::new(config.provider_names());
-        let catalog = Arc::new(Catalog::new(providers(config.mode)));
+        let catalog = Arc::new(Catalog::new(providers::build(
+            &config,
+            provider_keys.as_ref(),
+            &background,
+            &stop,
+        )?));
         let analyses = Analyses {
             panel: config.panel,
             provider: catalog.clone(),
@@ -316,14 +325,6 @@ fn keep_ledger(
     let house = ledger::keep_house(store.clone(), config.ledger.retention);
     background.spawn(stop.clone().run_until_cancelled_owned(house));
     Ok(ledger)
-}
-
-fn providers(mode: Mode) -> Vec<Arc<dyn Provider>> {
-    match mode {
-        Mode::Mock => vec![Arc::new(Mock)],
-        // The configuration refuses this mode as long as there is no real provider.
-        Mode::Real => Vec::new(),
-    }
 }
 
 /// Brings the schema up to date, or waits for whoever does, and tells what is known of it.

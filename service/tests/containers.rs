@@ -48,6 +48,8 @@ mod page;
 mod program;
 #[path = "promise/mod.rs"]
 mod promise;
+#[path = "containers/providers/mod.rs"]
+mod providers;
 #[path = "containers/secrets.rs"]
 mod secrets;
 #[path = "containers/shutdown.rs"]

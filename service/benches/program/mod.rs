@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+pub(crate) mod nginx;
+pub(crate) mod provider;
+pub(crate) mod raw;
+
 use std::{
     error::Error,
     fs::File,
@@ -23,14 +27,17 @@ pub(crate) struct Service {
 impl Service {
     /// Starts the binary with these variables beside the least that it needs, and returns when it says where it listens.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Result<Self> {
+        // All analyses come from one caller, who asks more often than a free one may.
+        let file = "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}";
+        Self::start_with(variables, file)
+    }
+
+    /// The same, with this content of its configuration file.
+    pub(crate) fn start_with(variables: &[(&str, &str)], file: &str) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let log = data.path().join("log");
-        // All analyses come from one caller, who asks more often than a free one may.
         let config = data.path().join("config.yaml");
-        std::fs::write(
-            &config,
-            "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000}}",
-        )?;
+        std::fs::write(&config, file)?;
         let process = Command::new(env!("CARGO_BIN_EXE_ultra-service"))
             .current_dir(data.path())
             .env_clear()
@@ -59,6 +66,11 @@ impl Service {
             std::thread::sleep(Duration::from_millis(1));
         }
         Err(format!("did not listen within {PATIENCE:?}").into())
+    }
+
+    /// Its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Its host and port.

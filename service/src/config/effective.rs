@@ -79,7 +79,7 @@ fn file_lines(config: &Config, text: &str) -> Vec<(String, String)> {
             "{path}: {} at {}, {key}, {models}, timeout {}",
             provider.name,
             provider.base_url,
-            format_duration(provider.timeout)
+            format_duration(provider.bounds.total)
         );
         lines.push((line, origin));
     }

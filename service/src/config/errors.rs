@@ -32,8 +32,6 @@ pub enum Kind {
     Invalid,
     /// The value is known, and this profile refuses it.
     Refused,
-    /// The value is known, and this version of the service refuses it.
-    Unsupported,
 }
 
 impl Errors {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Default, Error, Kind, Panel, Price, Production, Provider, Shape, Tier, Variable,
+    Default, Error, Kind, Mode, Panel, Price, Production, Provider, Shape, Tier, Variable,
     panel::PanelFile,
     providers,
     providers::ProviderFile,
@@ -82,7 +82,7 @@ pub(super) fn text_of(path: &str) -> Result<String, Unreadable> {
 }
 
 /// What the file says, over what is built in.
-pub(super) fn read(source: &mut Source) -> Option<File> {
+pub(super) fn read(source: &mut Source, mode: Mode) -> Option<File> {
     let given = source.is_set(&CONFIG_FILE);
     let text = source.parse(&CONFIG_FILE, |path| {
         text_of(path).map_err(|unreadable| match unreadable {
@@ -101,9 +101,8 @@ pub(super) fn read(source: &mut Source) -> Option<File> {
     let is_read = file.is_some();
     let file = file.unwrap_or_default();
     let panel = Panel::from(file.panel);
-    let mut problems = panel.problems();
-    let (providers, wrong) = providers::read(file.providers, source);
-    problems.extend(wrong);
+    let (providers, mut problems) = providers::read(file.providers, source);
+    problems.extend(panel.problems(mode, &providers));
     let (tiers, wrong) = tiers::read(file.tiers);
     problems.extend(wrong);
     refuse(&problems, &text, source);

@@ -16,6 +16,7 @@ mod limits;
 mod panel;
 mod prices;
 mod profile;
+mod provider_bounds;
 mod providers;
 mod redact;
 pub mod schema;
@@ -46,6 +47,7 @@ pub use limits::Limits;
 pub use panel::Panel;
 pub use prices::Price;
 pub use profile::{Mode, Profile};
+pub use provider_bounds::ProviderBounds;
 pub use providers::{KeySource, Provider, ProviderKind};
 pub use secrets::Secrets;
 pub use source::Origin;
@@ -199,10 +201,17 @@ impl Config {
         let limits = Limits::read(source);
         let auth = Auth::read(source, data_dir.as_deref());
         let secrets = Secrets::read(source);
-        let file = file::read(source);
+        let file = file::read(source, mode.unwrap_or(Mode::Mock));
         let telemetry = Telemetry::read(source);
         if let (Some(http), Some(file)) = (&http, &file) {
             http.check_against_panel(&file.panel, source);
+        }
+        if let (Some(Mode::Real), Some(file)) = (mode, &file)
+            && file.providers.is_empty()
+        {
+            let problem = "needs a provider: give a key, such as OPENAI_API_KEY, or name one under `providers` in \
+                           ULTRA_CONFIG_FILE";
+            source.invalid(&profile::MODE, problem);
         }
         if let (Some(auth), Some(mode), Some(http)) = (&auth, mode, &http) {
             auth.check_against_listener(mode, http, source);

@@ -3,7 +3,10 @@ use std::{fmt, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serializer, de::Visitor};
 
-use super::yaml::{Problem, key};
+use super::{
+    Mode, Provider,
+    yaml::{Problem, key},
+};
 use crate::{
     domain::{ModelId, format_duration, parse_duration},
     llm::mock,
@@ -86,7 +89,7 @@ impl Panel {
     const MAX_MODELS: usize = 26;
 
     /// What contradicts itself or is out of range.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self, mode: Mode, providers: &[Provider]) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut wrong =
             |field: &str, text: String| problems.push(Problem::new(key("panel").key(field), text));
@@ -117,22 +120,59 @@ impl Panel {
                 "is out of range; 16 to 128000 is allowed".to_owned(),
             );
         }
-        let unknown =
-            |model: &ModelId| format!("names the unknown model {model}; there are {}", mock::names());
-        for (index, model) in self
-            .models
-            .iter()
-            .enumerate()
-            .filter(|(_, model)| !mock::knows(model))
-        {
+        // That there is nobody to ask is told once.
+        if mode == Mode::Real && providers.is_empty() {
+            return problems;
+        }
+        for (index, model) in self.models.iter().enumerate() {
             let path = key("panel").key("models").index(index);
-            problems.push(Problem::new(path, unknown(model)));
+            problems.extend(unknown(model, mode, providers).map(|text| Problem::new(path, text)));
         }
-        if !mock::knows(&self.synthesizer) {
-            let path = key("panel").key("synthesizer");
-            problems.push(Problem::new(path, unknown(&self.synthesizer)));
-        }
+        let path = key("panel").key("synthesizer");
+        problems.extend(unknown(&self.synthesizer, mode, providers).map(|text| Problem::new(path, text)));
         problems
+    }
+}
+
+/// What is wrong with a model that nobody has.
+fn unknown(model: &ModelId, mode: Mode, providers: &[Provider]) -> Option<String> {
+    match mode {
+        Mode::Mock if mock::knows(model) => None,
+        Mode::Mock => Some(format!(
+            "names the unknown model {model}; there are {}",
+            mock::names()
+        )),
+        Mode::Real => {
+            let provider = providers
+                .iter()
+                .find(|provider| provider.name == model.provider());
+            match provider {
+                Some(provider) if provider.offers(model.name()) => None,
+                Some(provider) => Some(format!(
+                    "names {model}, but {} offers only {}",
+                    provider.name,
+                    provider.models.join(", ")
+                )),
+                None if mock::knows(model) => Some(format!(
+                    "names {model}, which is a stand-in; with real models, name those of your providers ({}), as \
+                     provider/model",
+                    names(providers)
+                )),
+                None => Some(format!(
+                    "names {model}, but the providers are {}",
+                    names(providers)
+                )),
+            }
+        }
+    }
+}
+
+fn names(providers: &[Provider]) -> String {
+    let names: Vec<_> = providers.iter().map(|provider| provider.name.as_str()).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
     }
 }
 
@@ -153,6 +193,13 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     }
 
     deserializer.deserialize_str(GoDuration)
+}
+
+/// The same for one that may be left out.
+pub(super) fn some_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
 }
 
 /// For the schema, which shows the default.

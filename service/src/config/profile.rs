@@ -27,12 +27,10 @@ pub(super) const MODE: Variable = Variable {
         testing: "mock",
         production: "real",
     },
-    production: Production::Requires(
-        "its default, real, is not in this version, and stand-in models must be asked for by name",
-    ),
+    production: Production::AsElsewhere,
     example: "mock",
-    description: "mock: stand-in models that answer deterministically from the prompt. real: providers with keys; \
-                  not in this version.",
+    description: "mock: stand-in models that answer deterministically from the prompt. real: the models of \
+                  providers, which cost money.",
 };
 
 /// Which set of defaults and rules applies.
@@ -92,13 +90,9 @@ pub(super) fn read_profile(source: &mut Source) -> Option<Profile> {
 }
 
 pub(super) fn read_mode(source: &mut Source) -> Option<Mode> {
-    let mode = source.choice(&MODE, |text| match text {
+    source.choice(&MODE, |text| match text {
         "mock" => Some(Mode::Mock),
         "real" => Some(Mode::Real),
         _ => None,
-    })?;
-    if mode == Mode::Real && source.is_set(&MODE) {
-        source.unsupported(&MODE, "is refused: this version has no real providers yet");
-    }
-    Some(mode)
+    })
 }

@@ -7,7 +7,8 @@ use url::Url;
 
 use super::{
     Default, Kind, Production, Shape, Variable,
-    panel::{duration, text_of_duration},
+    panel::some_duration,
+    provider_bounds::ProviderBounds,
     redact,
     server::is_loopback_url,
     source::{Source, read_secret},
@@ -39,8 +40,6 @@ pub(super) const GEMINI_BASE_URL: Variable = base_url(
 
 /// The shortest key that production takes.
 const MIN_KEY_CHARS: usize = 12;
-
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 const fn api_key(name: &'static str, example: &'static str, description: &'static str) -> Variable {
     Variable {
@@ -81,8 +80,15 @@ pub struct Provider {
     pub api_key: Option<KeySource>,
     /// The models to offer, as the provider names them, `models`; all, where none is named.
     pub models: Vec<String>,
-    /// How long a whole answer may take, `timeout`.
-    pub timeout: Duration,
+    /// What bounds its calls.
+    pub bounds: ProviderBounds,
+}
+
+impl Provider {
+    /// Whether a model of it can be asked.
+    pub fn offers(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.iter().any(|offered| offered == model)
+    }
 }
 
 /// Where an API key comes from.
@@ -133,18 +139,31 @@ pub(super) struct ProviderFile {
     #[serde(default)]
     #[schemars(example = ["mistral-large-latest"])]
     models: Vec<String>,
-    /// How long a whole answer may take. Default: 60s.
-    #[serde(
-        default = "default_timeout",
-        deserialize_with = "duration",
-        serialize_with = "text_of_duration"
-    )]
-    #[schemars(with = "String", example = &"60s")]
-    timeout: Duration,
-}
-
-fn default_timeout() -> Duration {
-    DEFAULT_TIMEOUT
+    /// How long a connection may take to come about. Default: 5s.
+    #[serde(default, deserialize_with = "some_duration")]
+    #[schemars(with = "Option<String>", example = &"5s")]
+    connect_timeout: Option<Duration>,
+    /// How long a streamed answer may take to begin. Default: 60s.
+    #[serde(default, deserialize_with = "some_duration")]
+    #[schemars(with = "Option<String>", example = &"60s")]
+    first_byte_timeout: Option<Duration>,
+    /// How long a streamed answer may rest between two pieces. Default: 30s.
+    #[serde(default, deserialize_with = "some_duration")]
+    #[schemars(with = "Option<String>", example = &"30s")]
+    chunk_timeout: Option<Duration>,
+    /// How long a whole answer may take, tries anew included. Default: 10m.
+    #[serde(default, deserialize_with = "some_duration")]
+    #[schemars(with = "Option<String>", example = &"10m")]
+    timeout: Option<Duration>,
+    /// How often a call that failed on its way is tried anew, at most. Default: 2.
+    #[schemars(range(max = 10), example = 2)]
+    retries: Option<u32>,
+    /// How many calls may be under way at once; more wait for their turn. Default: 2048.
+    #[schemars(range(min = 1, max = 100_000), example = 2048)]
+    max_concurrency: Option<usize>,
+    /// How many of them may be of one model. Default: as many.
+    #[schemars(range(min = 1, max = 100_000), example = 512)]
+    max_concurrency_per_model: Option<usize>,
 }
 
 struct BuiltIn {
@@ -234,7 +253,7 @@ pub(super) fn read(file: Vec<ProviderFile>, source: &mut Source) -> (Vec<Provide
                 base_url,
                 api_key,
                 models: Vec::new(),
-                timeout: DEFAULT_TIMEOUT,
+                bounds: ProviderBounds::DEFAULT,
             }));
         }
     }
@@ -305,6 +324,7 @@ type FieldProblem = (&'static str, String);
 
 impl ProviderFile {
     fn resolve(self, source: &mut Source, problems: &mut Vec<FieldProblem>) -> Option<Provider> {
+        let bounds = self.bounds();
         let Self {
             name,
             kind,
@@ -312,7 +332,7 @@ impl ProviderFile {
             api_key_file,
             api_key_variable,
             models,
-            timeout,
+            ..
         } = self;
         if !is_name(&name) {
             problems.push(("name", "is no name; write small letters, digits and -".to_owned()));
@@ -323,9 +343,7 @@ impl ProviderFile {
                 "is the name of the stand-in models; choose another".to_owned(),
             ));
         }
-        if timeout < Duration::from_millis(100) || timeout > Duration::from_secs(1_800) {
-            problems.push(("timeout", "is out of range; 100ms to 30m is allowed".to_owned()));
-        }
+        problems.extend(bounds.problems());
         if models
             .iter()
             .any(|model| model.is_empty() || !model.bytes().all(|b| b.is_ascii_graphic()))
@@ -371,8 +389,22 @@ impl ProviderFile {
             base_url,
             api_key,
             models,
-            timeout,
+            bounds,
         })
+    }
+
+    fn bounds(&self) -> ProviderBounds {
+        let default = ProviderBounds::DEFAULT;
+        let concurrency = self.max_concurrency.unwrap_or(default.concurrency);
+        ProviderBounds {
+            connect: self.connect_timeout.unwrap_or(default.connect),
+            first_byte: self.first_byte_timeout.unwrap_or(default.first_byte),
+            chunk: self.chunk_timeout.unwrap_or(default.chunk),
+            total: self.timeout.unwrap_or(default.total),
+            retries: self.retries.unwrap_or(default.retries),
+            concurrency,
+            concurrency_per_model: self.max_concurrency_per_model.unwrap_or(concurrency),
+        }
     }
 }
 

@@ -298,11 +298,6 @@ impl Source {
         self.refuse(variable, Kind::Invalid, problem);
     }
 
-    /// Records that the variable's value is known, but refused by this version.
-    pub(super) fn unsupported(&mut self, variable: &Variable, problem: &str) {
-        self.refuse(variable, Kind::Unsupported, problem);
-    }
-
     /// Records that the profile refuses the variable's value.
     pub(super) fn refused(&mut self, variable: &Variable, problem: &str) {
         self.refuse(variable, Kind::Refused, problem);

@@ -145,24 +145,54 @@ fn variables_of_the_test_environment_and_of_others_are_left_alone() {
 }
 
 #[test]
-fn real_providers_are_refused_for_now() {
-    let error = only_error(&[("ULTRA_MODE", "real"), ("ULTRA_LISTEN", "127.0.0.1:0")]);
-    assert_eq!(
-        (error.name.as_str(), error.kind),
-        ("ULTRA_MODE", Kind::Unsupported)
+fn real_models_need_a_provider_and_a_panel_of_its_models() {
+    let real = [("ULTRA_MODE", "real"), ("ULTRA_LISTEN", "127.0.0.1:0")];
+    let error = only_error(&real);
+    assert_eq!((error.name.as_str(), error.kind), ("ULTRA_MODE", Kind::Invalid));
+    let key = ("OPENAI_API_KEY", "sk-kq7w");
+    let errors = parse(&[real[0], real[1], key]).unwrap_err().to_string();
+    assert!(
+        errors.contains("stand-in") && errors.contains("(openai)"),
+        "{errors}"
     );
-    assert!(error.problem.starts_with("is refused: "), "{error}");
+    for (models, problem) in [
+        (
+            "[openai/gpt-x, mistral/large]",
+            Some("names mistral/large, but the providers are local, openai"),
+        ),
+        (
+            "[openai/gpt-x, local/other]",
+            Some("names local/other, but local offers only small"),
+        ),
+        ("[openai/gpt-x, local/small]", None),
+    ] {
+        let file = file_with(&format!(
+            "providers: [{{name: local, kind: openai, baseUrl: 'http://127.0.0.1:1/v1', models: [small]}}, \
+             {{name: openai, kind: openai}}]\npanel: {{models: {models}, synthesizer: openai/gpt-x}}\n"
+        ));
+        let file = ("ULTRA_CONFIG_FILE", file.path().to_str().unwrap());
+        let parsed = parse(&[real[0], real[1], key, file]);
+        let told = parsed.err().map(|errors| errors.to_string());
+        assert_eq!(told.is_none(), problem.is_none(), "{told:?}");
+        if let (Some(told), Some(problem)) = (told, problem) {
+            assert!(told.contains(problem), "{told}");
+        }
+    }
 }
 
 #[test]
 fn strangers_cannot_spend_money_on_real_providers() {
-    let open = [("ULTRA_MODE", "real"), ("ULTRA_LISTEN", "0.0.0.0:0")];
-    let errors = parse(&open).unwrap_err();
-    assert!(
-        errors.iter().any(|error| error.name == "ULTRA_AUTH_ANONYMOUS"),
-        "{errors}"
-    );
-    only_error(&[open[0], open[1], ("ULTRA_AUTH_ANONYMOUS", "false")]);
+    let file = file_with("panel: {models: [openai/a, openai/b], synthesizer: openai/c}");
+    let open = [
+        ("ULTRA_MODE", "real"),
+        ("ULTRA_LISTEN", "0.0.0.0:0"),
+        ("OPENAI_API_KEY", "sk-kq7w"),
+        ("ULTRA_CONFIG_FILE", file.path().to_str().unwrap()),
+    ];
+    assert_eq!(only_error(&open).name, "ULTRA_AUTH_ANONYMOUS");
+    let mut closed = open.to_vec();
+    closed.push(("ULTRA_AUTH_ANONYMOUS", "false"));
+    parse(&closed).unwrap();
 }
 
 #[test]
@@ -194,7 +224,7 @@ fn a_variable_completes_its_providers_entry_in_the_file() {
             ("google", "https://generativelanguage.googleapis.com/", true),
         ]
     );
-    assert_eq!(config.providers[0].timeout, Duration::from_secs(5));
+    assert_eq!(config.providers[0].bounds.total, Duration::from_secs(5));
 }
 
 #[test]

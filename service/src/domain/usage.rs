@@ -3,6 +3,9 @@ use std::ops::{Add, AddAssign};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// About as many bytes make a token.
+const BYTES_PER_TOKEN: usize = 4;
+
 /// Tokens that were read and written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
@@ -13,6 +16,15 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// What about so many bytes read and written take, where nobody has counted.
+    pub fn guess(read: usize, written: usize) -> Self {
+        let tokens = |bytes: usize| bytes.div_ceil(BYTES_PER_TOKEN) as u64;
+        Self {
+            input_tokens: tokens(read),
+            output_tokens: tokens(written),
+        }
+    }
+
     /// Read and written together.
     pub fn total(self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)

@@ -2,9 +2,12 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use axum::response::{
-    IntoResponse, Response,
-    sse::{Event, KeepAlive, Sse},
+use axum::{
+    body::Body,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
 };
 use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, header};
@@ -15,7 +18,16 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub(super) fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = events.map(Ok::<_, Infallible>);
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
-    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+    unbuffered(Sse::new(events).keep_alive(keep_alive).into_response())
+}
+
+/// An answer of events that are written already.
+pub(super) fn of_bytes(events: Body) -> Response {
+    let kind = HeaderValue::from_static("text/event-stream");
+    unbuffered(([(header::CONTENT_TYPE, kind)], events).into_response())
+}
+
+fn unbuffered(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -107,17 +107,25 @@ impl Allowance {
         self.reserve(|| vec![(model.clone(), worst_case)]).await
     }
 
+    /// Whether what the caller uses is counted against a daily quota.
+    pub fn has_quota(&self) -> bool {
+        !self.quota().is_none()
+    }
+
+    fn quota(&self) -> Quota {
+        let tier = &self.0.tier;
+        Quota {
+            tokens: tier.tokens_per_day,
+            money: tier.money_per_day,
+        }
+    }
+
     async fn reserve(
         &self,
         worst_case: impl FnOnce() -> Vec<(ModelId, Usage)>,
     ) -> Result<Reservation, Refused> {
-        let Granted {
-            limits, caller, tier, ..
-        } = &*self.0;
-        let quota = Quota {
-            tokens: tier.tokens_per_day,
-            money: tier.money_per_day,
-        };
+        let Granted { limits, caller, .. } = &*self.0;
+        let quota = self.quota();
         if quota.is_none() {
             return Ok(Reservation::nothing());
         }

@@ -38,6 +38,17 @@ pub enum Delta {
     },
 }
 
+impl Delta {
+    /// So many bytes of it are what the model wrote.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::ToolCall(piece) => piece.arguments.len(),
+            Self::Logprobs(_) | Self::End { .. } => 0,
+        }
+    }
+}
+
 /// A piece of a tool's call. The first of a call brings its id and name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToolCallDelta {

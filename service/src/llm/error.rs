@@ -90,6 +90,14 @@ impl Error {
         }
     }
 
+    /// When to come back, where the provider says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Whether another try, or another provider, may do better: what is wrong with the request stays wrong.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -118,6 +118,11 @@ impl Request {
         }
     }
 
+    /// Its bytes, as far as tokens are made of them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.messages.iter().map(Message::bytes).sum()
+    }
+
     /// The most tokens that the model reads, in whichever vocabulary.
     pub fn input_bound(&self) -> u64 {
         let schema = match &self.format {

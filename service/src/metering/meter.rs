@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Prices, metered::Metered};
+use super::{Call, Prices, metered::Metered};
 use crate::{
     domain::{ModelId, Money, Usage},
     llm::Provider,
@@ -14,6 +14,11 @@ impl Meter {
     /// The same models, where each call counts here.
     pub fn metering(&self, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         Arc::new(Metered::new(provider, self.clone()))
+    }
+
+    /// Begins a call of a model, which is sent so many bytes.
+    pub fn call(&self, model: ModelId, read: usize) -> Call {
+        Call::begin(self.clone(), model, read)
     }
 
     /// What all calls have taken so far, and what that costs.

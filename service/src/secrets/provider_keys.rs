@@ -2,6 +2,7 @@ use std::sync::{Arc, RwLock};
 
 use secrecy::SecretString;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
 use super::{Error, LiveMasterKeys, MasterKeys, Status};
 use crate::store::{Actor, AuditEntry, SealedProviderKey, Store};
@@ -14,6 +15,7 @@ pub struct ProviderKeys {
     pub(super) last_seen: Arc<RwLock<Option<Status>>>,
     /// The master keys of the start, so that every change since can be told.
     pub(super) first_keys: Arc<MasterKeys>,
+    changed: Arc<Notify>,
 }
 
 /// What may be shown of a stored key.
@@ -38,6 +40,7 @@ impl ProviderKeys {
             master_keys,
             last_seen: Arc::default(),
             first_keys,
+            changed: Arc::default(),
         }
     }
 
@@ -55,7 +58,14 @@ impl ProviderKeys {
             .seal(provider, value, now)
             .map_err(|reason| Error::of(provider, reason))?;
         let audit = AuditEntry::new(now, actor, "provider_key.put", provider);
-        Ok(self.store.put_provider_key(&sealed, &audit).await?)
+        self.store.put_provider_key(&sealed, &audit).await?;
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Waits until one is put or deleted here.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// A provider's key, where there is one.
@@ -82,6 +92,8 @@ impl ProviderKeys {
     /// Removes a provider's key. Says whether there was one.
     pub async fn delete(&self, provider: &str, actor: Actor, now: OffsetDateTime) -> Result<bool, Error> {
         let audit = AuditEntry::new(now, actor, "provider_key.deleted", provider);
-        Ok(self.store.delete_provider_key(provider, &audit).await?)
+        let deleted = self.store.delete_provider_key(provider, &audit).await?;
+        self.changed.notify_waiters();
+        Ok(deleted)
     }
 }

@@ -26,7 +26,7 @@ fn chat(model: &str, stream: bool) -> Value {
 
 impl Service {
     /// The usage of these days, once it has so many requests.
-    async fn usage(&self, path: &str, token: Option<&str>, requests: u64) -> Value {
+    pub(crate) async fn usage(&self, path: &str, token: Option<&str>, requests: u64) -> Value {
         until(&format!("{path} tells {requests} requests"), async || {
             let mut request = self.get(path);
             if let Some(token) = token {

@@ -90,10 +90,13 @@ async fn streams_of_panel_and_model_hold_the_whole_answer_the_tokens_and_an_end(
 #[tokio::test]
 async fn what_is_not_supported_is_refused_by_name() {
     let service = Service::alone().await;
-    let image = json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]);
+    let image = json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.example/b"}}]}]);
+    let audio = json!([{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]);
+    let result =
+        json!([{"role": "user", "content": "x"}, {"role": "tool", "content": "x", "tool_call_id": "1"}]);
     let cases = [
         (
-            json!({"tools": [{"type": "function"}]}),
+            json!({"tools": [{"type": "function", "function": {"name": "weather"}}]}),
             "tools",
             "unsupported_parameter",
         ),
@@ -115,7 +118,13 @@ async fn what_is_not_supported_is_refused_by_name() {
             "invalid_value",
         ),
         (
-            json!({"messages": [{"role": "tool", "content": "x"}]}),
+            json!({"messages": audio}),
+            "messages.0.content.0.type",
+            "invalid_value",
+        ),
+        (json!({"messages": result}), "messages.1.role", "invalid_value"),
+        (
+            json!({"messages": [{"role": "critic", "content": "x"}]}),
             "messages.0.role",
             "invalid_value",
         ),

@@ -45,10 +45,14 @@ fn client(host: &PrivateHost) -> impl FnOnce() + Send + 'static {
             return;
         };
         for dedicated in [false, true, true] {
-            let stack = json!({"postgres": true, "redis": true, "service": null, "dedicated": dedicated, "kept": false});
-            if session.ask(&json!({"stack": stack})).is_none() {
+            let stack = json!({
+                "postgres": true, "redis": true, "service": null,
+                "dedicated": dedicated, "small_disk": false, "kept": false,
+            });
+            let Some(answer) = session.ask(&json!({"stack": stack})) else {
                 return;
-            }
+            };
+            assert!(answer.get("stack").is_some(), "{answer}");
         }
         session.until_closed();
     }

@@ -12,19 +12,29 @@ use super::{
     PANEL,
     chunks::{Chunks, model_chunks, panel_chunks},
     conversation::to_prompt,
+    failure::provider_failed,
     model_not_found,
+    pass::Passable,
     request::Chat,
-    wire::{AssistantMessage, ChatCompletion, ChatCompletionChunk, ChatRequest, Choice, ErrorBody},
+    wire::{
+        AssistantMessage, ChatCompletion, ChatCompletionChunk, ChatRequest, Choice, ErrorBody, Logprobs,
+        ToolCall,
+    },
 };
 use crate::{
     analyses::{Analysis, Question},
     auth::Principal,
     bill::Bill,
     domain::{ModelId, Operation, Outcome, Usage},
-    http::{Api, Problem, analyses::cache_header, body::JsonBody, sse::respond},
+    http::{
+        Api, Problem,
+        analyses::cache_header,
+        body::{JsonBytes, parse},
+        sse::respond,
+    },
     ledger,
     limits::Allowance,
-    llm::{self, FinishReason, Request, Role},
+    llm::{self, Completion, FinishReason, Role},
 };
 
 /// Complete a conversation.
@@ -47,9 +57,12 @@ pub(crate) async fn create(
     State(api): State<Api>,
     principal: Principal,
     Extension(allowance): Extension<Allowance>,
-    JsonBody(request): JsonBody<ChatRequest>,
+    JsonBytes(body): JsonBytes,
 ) -> Result<Response, Problem> {
-    let chat = Chat::try_from(request)?;
+    if let Some(passable) = Passable::find(&api, &body) {
+        return passable.pass(&api, &principal, &allowance).await;
+    }
+    let chat = Chat::try_from(parse::<ChatRequest>(&body)?)?;
     if chat.model == PANEL {
         return ask_panel(&api, chat, &principal, allowance).await;
     }
@@ -68,6 +81,7 @@ async fn ask_panel(
     principal: &Principal,
     allowance: Allowance,
 ) -> Result<Response, Problem> {
+    chat.refuse_for_panel()?;
     let question = Question {
         max_answer_tokens: chat.max_tokens,
         sampling: chat.sampling,
@@ -93,7 +107,14 @@ async fn ask_panel(
     } else {
         FinishReason::Stop
     };
-    let body = completion(format!("chatcmpl-{id}"), chat.model, answer, finish, usage);
+    let answer = Completion {
+        text: answer,
+        tool_calls: Vec::new(),
+        logprobs: Vec::new(),
+        finish,
+        usage,
+    };
+    let body = completion(format!("chatcmpl-{id}"), chat.model, answer);
     Ok((
         [("x-ultra-cache", cache), ("x-ultra-analysis-id", id.to_string())],
         Json(body),
@@ -108,28 +129,17 @@ async fn ask_model(
     principal: &Principal,
     allowance: &Allowance,
 ) -> Result<Response, Problem> {
+    let (name, stream) = (chat.model.clone(), chat.stream);
     let chunks = Chunks::new(completion_id(), &chat);
-    let max_output_tokens = chat.max_tokens.unwrap_or(api.analyses.panel.max_output_tokens);
+    let mut request = chat.into_request(model);
+    request.max_output_tokens = answer_bound(api, request.max_output_tokens, allowance);
     let worst_case = Usage {
-        input_tokens: llm::input_bound(&chat.messages),
-        output_tokens: max_output_tokens.into(),
+        input_tokens: request.input_bound(),
+        output_tokens: request.max_output_tokens.unwrap_or_default().into(),
     };
-    let reservation = allowance.call(&model, worst_case).await?;
-    let to_record = ledger::Request {
-        account: principal.account(),
-        key: principal.key(),
-        operation: Operation::Chat(model.clone()),
-        analysis: None,
-    };
-    let bill = Bill::open(&api.analyses.ledger, to_record, reservation).await?;
-    let request = Request {
-        max_output_tokens: Some(max_output_tokens),
-        sampling: chat.sampling,
-        stop: chat.stop,
-        ..Request::new(model, chat.messages)
-    };
+    let bill = open_bill(api, &request.model, worst_case, principal, allowance).await?;
     let provider = bill.metering(api.catalog.clone());
-    if chat.stream {
+    if stream {
         return match provider.stream(request).await {
             Ok(deltas) => Ok(respond(model_chunks(chunks, deltas, bill))),
             Err(error) => Err(failed(bill, error).await),
@@ -140,50 +150,61 @@ async fn ask_model(
         Err(error) => return Err(failed(bill, error).await),
     };
     bill.finish(Outcome::Completed).await?;
-    Ok(Json(completion(
-        completion_id(),
-        chat.model,
-        answer.text,
-        answer.finish,
-        answer.usage,
-    ))
-    .into_response())
+    Ok(Json(completion(completion_id(), name, answer)).into_response())
+}
+
+/// The longest answer that a model may give: what is asked for, or as long as it likes. Whoever has a quota needs a
+/// bound, because that much of it is set aside.
+pub(super) fn answer_bound(api: &Api, asked: Option<u32>, allowance: &Allowance) -> Option<u32> {
+    asked.or_else(|| {
+        allowance
+            .has_quota()
+            .then_some(api.analyses.panel.max_output_tokens)
+    })
+}
+
+/// Sets aside what a call of one model can take at most, and begins its record.
+pub(super) async fn open_bill(
+    api: &Api,
+    model: &ModelId,
+    worst_case: Usage,
+    principal: &Principal,
+    allowance: &Allowance,
+) -> Result<Bill, Problem> {
+    let reservation = allowance.call(model, worst_case).await?;
+    let to_record = ledger::Request {
+        account: principal.account(),
+        key: principal.key(),
+        operation: Operation::Chat(model.clone()),
+        analysis: None,
+    };
+    Ok(Bill::open(&api.analyses.ledger, to_record, reservation).await?)
 }
 
 /// Ends a request that a provider failed.
 pub(super) async fn failed(bill: Bill, error: llm::Error) -> Problem {
     // The answer is an error, whether that is recorded or not.
     let _ = bill.finish(Outcome::Failed).await;
-    provider_problem(error)
-}
-
-/// What a provider's failure is to the caller of one model.
-fn provider_problem(error: llm::Error) -> Problem {
-    tracing::warn!(%error, "a provider failed a request");
-    match error {
-        llm::Error::UnknownModel(model) => model_not_found(model.as_str()),
-        _ => Problem::unavailable(
-            "provider-unavailable",
-            "The model's provider is unavailable; try again later.",
-        ),
-    }
+    provider_failed(error)
 }
 
 fn completion_id() -> String {
     format!("chatcmpl-{}", Uuid::now_v7())
 }
 
-fn completion(
-    id: String,
-    model: String,
-    content: String,
-    finish_reason: FinishReason,
-    usage: Usage,
-) -> ChatCompletion {
+fn completion(id: String, model: String, answer: Completion) -> ChatCompletion {
+    let Completion {
+        text,
+        tool_calls,
+        logprobs,
+        finish,
+        usage,
+    } = answer;
     let message = AssistantMessage {
         role: Role::Assistant,
-        content,
+        content: (!text.is_empty() || tool_calls.is_empty()).then_some(text),
         refusal: None,
+        tool_calls: tool_calls.into_iter().map(ToolCall::from).collect(),
     };
     ChatCompletion {
         id,
@@ -193,8 +214,8 @@ fn completion(
         choices: vec![Choice {
             index: 0,
             message,
-            logprobs: None,
-            finish_reason,
+            logprobs: (!logprobs.is_empty()).then_some(Logprobs { content: logprobs }),
+            finish_reason: finish,
         }],
         usage: usage.into(),
     }

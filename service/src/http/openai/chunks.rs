@@ -2,13 +2,15 @@
 //! were asked for, and `[DONE]`. A failure on the way is an error chunk, after which the stream ends.
 
 use axum::response::sse::Event;
+use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
     chat_completions::failed,
     request::Chat,
-    wire::{ChatCompletionChunk, ChunkChoice, ChunkDelta},
+    wire::{ChatCompletionChunk, ChunkChoice, ChunkDelta, Logprobs},
 };
 use crate::{
     analyses::Update,
@@ -16,7 +18,7 @@ use crate::{
     domain::{Outcome, Usage},
     http::Problem,
     ledger::NotRecorded,
-    llm::{Delta, Deltas, Error, FinishReason, Role},
+    llm::{Delta, Deltas, Error, FinishReason, Role, ToolCallDelta},
     panel,
 };
 
@@ -39,27 +41,46 @@ impl Chunks {
     }
 
     fn start(&self) -> Event {
-        self.choice(
-            ChunkDelta {
-                role: Some(Role::Assistant),
-                content: Some(String::new()),
-            },
-            None,
-        )
+        self.delta(ChunkDelta {
+            role: Some(Role::Assistant),
+            content: Some(String::new()),
+            ..ChunkDelta::default()
+        })
     }
 
     fn text(&self, text: String) -> Event {
-        self.choice(
-            ChunkDelta {
-                role: None,
-                content: Some(text),
-            },
-            None,
-        )
+        self.delta(ChunkDelta {
+            content: Some(text),
+            ..ChunkDelta::default()
+        })
+    }
+
+    fn tool_call(&self, piece: ToolCallDelta) -> Event {
+        self.delta(ChunkDelta {
+            tool_calls: Some([piece.into()]),
+            ..ChunkDelta::default()
+        })
+    }
+
+    fn logprobs(&self, content: Vec<Value>) -> Event {
+        self.choice(ChunkChoice {
+            logprobs: Some(Logprobs { content }),
+            ..ChunkChoice::default()
+        })
+    }
+
+    fn delta(&self, delta: ChunkDelta) -> Event {
+        self.choice(ChunkChoice {
+            delta,
+            ..ChunkChoice::default()
+        })
     }
 
     fn end(&self, finish: FinishReason, usage: Usage) -> Vec<Event> {
-        let mut events = vec![self.choice(ChunkDelta::default(), Some(finish))];
+        let mut events = vec![self.choice(ChunkChoice {
+            finish_reason: Some(finish),
+            ..ChunkChoice::default()
+        })];
         if self.include_usage {
             events.push(data(&ChatCompletionChunk {
                 usage: Some(Some(usage.into())),
@@ -70,12 +91,8 @@ impl Chunks {
         events
     }
 
-    fn choice(&self, delta: ChunkDelta, finish_reason: Option<FinishReason>) -> Event {
-        data(&self.chunk(vec![ChunkChoice {
-            index: 0,
-            delta,
-            finish_reason,
-        }]))
+    fn choice(&self, choice: ChunkChoice) -> Event {
+        data(&self.chunk(vec![choice]))
     }
 
     fn chunk(&self, choices: Vec<ChunkChoice>) -> ChatCompletionChunk {
@@ -98,6 +115,11 @@ fn error(problem: &Problem) -> Event {
     data(&problem.to_openai())
 }
 
+/// The same, as it goes over the wire.
+pub(super) fn error_event(problem: &Problem) -> Bytes {
+    format!("data: {}\n\n", problem.to_openai()).into()
+}
+
 /// One model's answer.
 pub(super) fn model_chunks(
     chunks: Chunks,
@@ -109,8 +131,8 @@ pub(super) fn model_chunks(
         loop {
             match deltas.next().await {
                 Some(Ok(Delta::Text(text))) => yield chunks.text(text),
-                // Neither can be asked for yet.
-                Some(Ok(Delta::ToolCall(_) | Delta::Logprobs(_))) => {}
+                Some(Ok(Delta::ToolCall(piece))) => yield chunks.tool_call(piece),
+                Some(Ok(Delta::Logprobs(content))) => yield chunks.logprobs(content),
                 Some(Ok(Delta::End { finish, usage })) => {
                     if let Err(problem) = bill.finish(Outcome::Completed).await {
                         yield error(&problem.into());

@@ -4,7 +4,9 @@
 pub(super) mod chat_completions;
 mod chunks;
 mod conversation;
+mod failure;
 pub(super) mod models;
+mod pass;
 mod request;
 mod wire;
 

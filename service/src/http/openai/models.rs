@@ -50,7 +50,7 @@ pub(crate) async fn read(State(api): State<Api>, Path(name): Path<String>) -> Re
     }
     api.catalog
         .find(&name)
-        .map(|info| Json(model(info)))
+        .map(|info| Json(model(&info)))
         .ok_or_else(|| model_not_found(&name))
 }
 

@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     conversation,
-    wire::{ChatRequest, Stop},
+    wire::{ChatRequest, Function, JsonSchema, ResponseFormat, Stop, Tool, ToolChoice, ToolChoiceWord},
 };
 use crate::{
+    domain::ModelId,
     http::Problem,
-    llm::{Message, Sampling},
+    llm::{self, Format, Message, Request, Sampling, Tools},
 };
 
 /// A request that can be answered.
@@ -21,6 +22,60 @@ pub(super) struct Chat {
     pub(super) max_tokens: Option<u32>,
     pub(super) sampling: Sampling,
     pub(super) stop: Vec<String>,
+    tools: Tools,
+    format: Format,
+    top_logprobs: Option<u8>,
+    reasoning_effort: Option<String>,
+}
+
+impl Chat {
+    /// The same as a model is asked it.
+    pub(super) fn into_request(self, model: ModelId) -> Request {
+        Request {
+            model,
+            messages: self.messages,
+            max_output_tokens: self.max_tokens,
+            sampling: self.sampling,
+            stop: self.stop,
+            tools: self.tools,
+            format: self.format,
+            top_logprobs: self.top_logprobs,
+            reasoning_effort: self.reasoning_effort,
+        }
+    }
+
+    /// Refuses what only a single model can do.
+    pub(super) fn refuse_for_panel(&self) -> Result<(), Problem> {
+        let asked = [
+            ("tools", !self.tools.list.is_empty()),
+            (
+                "tool_choice",
+                matches!(
+                    self.tools.choice,
+                    Some(llm::ToolChoice::Required | llm::ToolChoice::Named(_))
+                ),
+            ),
+            ("response_format", self.format != Format::Text),
+            ("logprobs", self.top_logprobs.is_some()),
+            ("reasoning_effort", self.reasoning_effort.is_some()),
+            (
+                "frequency_penalty",
+                self.sampling
+                    .frequency_penalty
+                    .is_some_and(|penalty| penalty != 0.0),
+            ),
+            (
+                "presence_penalty",
+                self.sampling
+                    .presence_penalty
+                    .is_some_and(|penalty| penalty != 0.0),
+            ),
+        ];
+        match asked.iter().find(|(_, asked)| *asked) {
+            Some((name, _)) => Err(unsupported("", name)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl TryFrom<ChatRequest> for Chat {
@@ -29,8 +84,10 @@ impl TryFrom<ChatRequest> for Chat {
     fn try_from(request: ChatRequest) -> Result<Self, Problem> {
         refuse_unsupported("", &request.rest, &PARAMETERS)?;
         let messages = conversation::read(request.messages)?;
-        in_range("/temperature", request.temperature, 2.0)?;
-        in_range("/top_p", request.top_p, 1.0)?;
+        in_range("/temperature", request.temperature, 0.0, 2.0)?;
+        in_range("/top_p", request.top_p, 0.0, 1.0)?;
+        in_range("/frequency_penalty", request.frequency_penalty, -2.0, 2.0)?;
+        in_range("/presence_penalty", request.presence_penalty, -2.0, 2.0)?;
         let max_tokens = request.max_completion_tokens.or(request.max_tokens);
         if max_tokens == Some(0) {
             return Err(invalid("/max_completion_tokens", "must be at least 1"));
@@ -38,6 +95,21 @@ impl TryFrom<ChatRequest> for Chat {
         let stream = request.stream.unwrap_or(false);
         if request.stream_options.is_some() && !stream {
             return Err(invalid("/stream_options", "is allowed only where stream is true"));
+        }
+        if request.n.is_some_and(|answers| answers != 1) {
+            return Err(unsupported("", "n"));
+        }
+        let tools = Tools {
+            list: request.tools.unwrap_or_default().into_iter().map(tool).collect(),
+            choice: request.tool_choice.map(tool_choice),
+            parallel: request.parallel_tool_calls,
+        };
+        let needs_tools = matches!(
+            tools.choice,
+            Some(llm::ToolChoice::Required | llm::ToolChoice::Named(_))
+        );
+        if needs_tools && tools.list.is_empty() {
+            return Err(invalid("/tool_choice", "is allowed only where there are tools"));
         }
         Ok(Self {
             model: request.model,
@@ -51,36 +123,87 @@ impl TryFrom<ChatRequest> for Chat {
                 temperature: request.temperature,
                 top_p: request.top_p,
                 seed: request.seed,
-                ..Sampling::default()
+                frequency_penalty: request.frequency_penalty,
+                presence_penalty: request.presence_penalty,
             },
             stop: stops(request.stop)?,
+            tools,
+            format: format(request.response_format)?,
+            top_logprobs: top_logprobs(request.logprobs, request.top_logprobs)?,
+            reasoning_effort: request.reasoning_effort,
         })
     }
 }
 
+fn tool(tool: Tool) -> llm::Tool {
+    let Function {
+        name,
+        description,
+        parameters,
+        strict,
+    } = tool.function;
+    llm::Tool {
+        name,
+        description,
+        parameters: parameters.map(Value::Object),
+        strict,
+    }
+}
+
+fn tool_choice(choice: ToolChoice) -> llm::ToolChoice {
+    match choice {
+        ToolChoice::Word(ToolChoiceWord::None) => llm::ToolChoice::None,
+        ToolChoice::Word(ToolChoiceWord::Auto) => llm::ToolChoice::Auto,
+        ToolChoice::Word(ToolChoiceWord::Required) => llm::ToolChoice::Required,
+        ToolChoice::Named(named) => llm::ToolChoice::Named(named.function.name),
+    }
+}
+
+fn format(format: Option<ResponseFormat>) -> Result<Format, Problem> {
+    Ok(match format {
+        None | Some(ResponseFormat::Text) => Format::Text,
+        Some(ResponseFormat::JsonObject) => Format::Json,
+        Some(ResponseFormat::JsonSchema { json_schema }) => {
+            let JsonSchema {
+                name,
+                description,
+                schema,
+                strict,
+            } = json_schema;
+            let missing = || invalid("/response_format/json_schema/schema", "is missing");
+            Format::Schema {
+                name,
+                description,
+                schema: Value::Object(schema.ok_or_else(missing)?),
+                strict,
+            }
+        }
+    })
+}
+
+fn top_logprobs(wanted: Option<bool>, alternatives: Option<u8>) -> Result<Option<u8>, Problem> {
+    match (wanted.unwrap_or(false), alternatives) {
+        (true, Some(21..)) => Err(invalid("/top_logprobs", "must be from 0 to 20")),
+        (true, alternatives) => Ok(Some(alternatives.unwrap_or(0))),
+        (false, None | Some(0)) => Ok(None),
+        (false, Some(_)) => Err(invalid("/top_logprobs", "is allowed only where logprobs is true")),
+    }
+}
+
 /// What OpenAI takes and this service does not do.
-const PARAMETERS: [&str; 23] = [
+const PARAMETERS: [&str; 14] = [
     "audio",
-    "frequency_penalty",
     "function_call",
     "functions",
     "logit_bias",
-    "logprobs",
     "modalities",
-    "n",
-    "parallel_tool_calls",
     "prediction",
-    "presence_penalty",
     "prompt_cache_key",
     "prompt_cache_retention",
-    "reasoning_effort",
-    "response_format",
     "safety_identifier",
     "service_tier",
-    "tool_choice",
-    "tools",
+    "thinking",
     "top_k",
-    "top_logprobs",
     "verbosity",
     "web_search_options",
 ];
@@ -91,15 +214,8 @@ fn asks_for_nothing(name: &str, value: &Value) -> bool {
         (_, Value::Null) => true,
         (_, Value::Array(list)) if list.is_empty() => true,
         (_, Value::Object(object)) if object.is_empty() => true,
-        ("logprobs", Value::Bool(wanted)) => !wanted,
-        // Without tools there is nothing to call, one after another or at once.
-        ("parallel_tool_calls", Value::Bool(_)) => true,
-        ("frequency_penalty" | "presence_penalty" | "top_logprobs", number) => number.as_f64() == Some(0.0),
-        ("n", number) => number.as_u64() == Some(1),
-        ("response_format", format) => *format == json!({"type": "text"}),
         ("modalities", modalities) => *modalities == json!(["text"]),
         ("service_tier", tier) => tier == "auto" || tier == "default",
-        ("tool_choice", choice) => choice == "none" || choice == "auto",
         _ => false,
     }
 }
@@ -108,15 +224,16 @@ fn asks_for_nothing(name: &str, value: &Value) -> bool {
 pub(super) fn refuse_unsupported(at: &str, rest: &Map<String, Value>, known: &[&str]) -> Result<(), Problem> {
     let asked = rest.iter().find(|(name, value)| !asks_for_nothing(name, value));
     let Some((name, _)) = asked else { return Ok(()) };
-    let (code, detail) = if known.contains(&name.as_str()) {
-        (
-            "unsupported-parameter",
-            format!("The parameter `{name}` is not supported with this value."),
-        )
-    } else {
-        ("unknown-parameter", format!("There is no parameter `{name}`."))
-    };
-    Err(Problem::bad_request(code, detail.clone()).at(&format!("{at}/{name}"), detail))
+    if known.contains(&name.as_str()) {
+        return Err(unsupported(at, name));
+    }
+    let detail = format!("There is no parameter `{name}`.");
+    Err(Problem::bad_request("unknown-parameter", detail.clone()).at(&format!("{at}/{name}"), detail))
+}
+
+fn unsupported(at: &str, name: &str) -> Problem {
+    let detail = format!("The parameter `{name}` is not supported with this value.");
+    Problem::bad_request("unsupported-parameter", detail.clone()).at(&format!("{at}/{name}"), detail)
 }
 
 fn stops(stop: Option<Stop>) -> Result<Vec<String>, Problem> {
@@ -131,10 +248,10 @@ fn stops(stop: Option<Stop>) -> Result<Vec<String>, Problem> {
     Ok(stops)
 }
 
-fn in_range(pointer: &str, value: Option<f32>, most: f32) -> Result<(), Problem> {
+fn in_range(pointer: &str, value: Option<f32>, least: f32, most: f32) -> Result<(), Problem> {
     match value {
-        Some(value) if !(0.0..=most).contains(&value) => {
-            Err(invalid(pointer, &format!("must be from 0 to {most}")))
+        Some(value) if !(least..=most).contains(&value) => {
+            Err(invalid(pointer, &format!("must be from {least} to {most}")))
         }
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     domain::Usage,
     http::body::optional_object,
-    llm::{FinishReason, Role},
+    llm::{self, FinishReason, Role},
 };
 
 /// A request for a chat completion. What this service does not do is refused by name, never ignored.
@@ -35,6 +35,27 @@ pub(crate) struct ChatRequest {
     pub(super) seed: Option<i64>,
     /// Where the answer ends.
     pub(super) stop: Option<Stop>,
+    /// How much words are avoided by how often they came, from -2 to 2.
+    pub(super) frequency_penalty: Option<f32>,
+    /// How much words are avoided that came at all, from -2 to 2.
+    pub(super) presence_penalty: Option<f32>,
+    /// What the model may call.
+    pub(super) tools: Option<Vec<Tool>>,
+    /// Whether a tool is to be called: `none`, `auto`, `required`, or a certain one.
+    pub(super) tool_choice: Option<ToolChoice>,
+    /// Whether several tools may be called at once.
+    pub(super) parallel_tool_calls: Option<bool>,
+    /// The shape of the answer.
+    pub(super) response_format: Option<ResponseFormat>,
+    /// Whether the probabilities of the answer's tokens are wanted.
+    pub(super) logprobs: Option<bool>,
+    /// How many alternatives of each token are wanted with them, from 0 to 20.
+    pub(super) top_logprobs: Option<u8>,
+    /// How much the model is to think first.
+    #[schema(example = "low")]
+    pub(super) reasoning_effort: Option<String>,
+    /// How many answers there are to be. More than one only where the provider is asked in these very words.
+    pub(super) n: Option<u32>,
     /// The caller's own name for its user; taken, and not used.
     #[serde(rename = "user")]
     pub(super) _user: Option<String>,
@@ -53,11 +74,15 @@ pub(crate) struct ChatRequest {
 /// One message.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ChatMessage {
-    /// `system`, `developer`, `user` or `assistant`.
+    /// `system`, `developer`, `user`, `assistant` or `tool`.
     #[schema(example = "user")]
     pub(super) role: String,
     /// The text, or its parts.
     pub(super) content: Option<Content>,
+    /// The tools that an assistant called.
+    pub(super) tool_calls: Option<Vec<ToolCall>>,
+    /// The call that a tool answers.
+    pub(super) tool_call_id: Option<String>,
     /// Everything else.
     #[serde(flatten)]
     #[schema(ignore)]
@@ -70,21 +95,157 @@ pub(crate) struct ChatMessage {
 pub(crate) enum Content {
     /// The text.
     Text(String),
-    /// Parts, of which only text is taken.
+    /// Texts and pictures.
     Parts(Vec<Part>),
 }
 
 /// A part of a message.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Part {
-    /// `text`.
+    /// `text` or `image_url`.
+    #[schema(example = "text")]
     pub(super) r#type: String,
     /// The text.
     pub(super) text: Option<String>,
+    /// The picture.
+    pub(super) image_url: Option<ImageUrl>,
     /// Everything else; taken, and not used. With it a part is an object and no list.
     #[serde(flatten)]
     #[schema(ignore)]
     pub(super) _rest: Map<String, Value>,
+}
+
+/// A picture in a message.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ImageUrl {
+    /// Where it is, or all of it as a `data:` URL in base64.
+    pub(super) url: String,
+    /// `low`, `high` or `auto`.
+    pub(super) detail: Option<String>,
+}
+
+/// A model's wish to have a tool called.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct ToolCall {
+    /// Names the call.
+    pub(super) id: String,
+    /// `function`.
+    #[serde(rename = "type")]
+    #[schema(example = "function")]
+    pub(super) kind: FunctionKind,
+    /// Which function, and with what.
+    pub(super) function: CalledFunction,
+}
+
+/// A function with its arguments.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct CalledFunction {
+    /// Its name.
+    pub(super) name: String,
+    /// The arguments, as JSON in a text.
+    pub(super) arguments: String,
+}
+
+/// The one kind of tool.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FunctionKind {
+    /// A function of the caller's.
+    Function,
+}
+
+/// What a model may call.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Tool {
+    /// `function`.
+    #[serde(rename = "type")]
+    pub(super) _kind: FunctionKind,
+    /// The function.
+    pub(super) function: Function,
+}
+
+/// A function of the caller's.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Function {
+    /// Its name.
+    pub(super) name: String,
+    /// What it is for.
+    pub(super) description: Option<String>,
+    /// Its arguments, as a JSON schema.
+    #[schema(value_type = Option<Object>)]
+    pub(super) parameters: Option<Map<String, Value>>,
+    /// Whether the arguments are to fit the schema exactly.
+    pub(super) strict: Option<bool>,
+}
+
+/// Whether a tool is to be called.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ToolChoice {
+    /// `none`, `auto` or `required`.
+    Word(ToolChoiceWord),
+    /// This one.
+    Named(NamedTool),
+}
+
+/// Whether any tool is to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ToolChoiceWord {
+    /// No.
+    None,
+    /// As the model thinks.
+    Auto,
+    /// At least one.
+    Required,
+}
+
+/// A certain tool.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct NamedTool {
+    /// `function`.
+    #[serde(rename = "type")]
+    pub(super) _kind: FunctionKind,
+    /// Which.
+    pub(super) function: FunctionName,
+}
+
+/// The name of a function.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct FunctionName {
+    /// The name.
+    pub(super) name: String,
+}
+
+/// The shape of an answer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ResponseFormat {
+    /// Words.
+    Text,
+    /// Any JSON.
+    JsonObject,
+    /// JSON that fits a schema.
+    JsonSchema {
+        /// The schema.
+        json_schema: JsonSchema,
+    },
+}
+
+/// A schema for an answer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JsonSchema {
+    /// Its name.
+    pub(super) name: String,
+    /// What it is for.
+    pub(super) description: Option<String>,
+    /// The schema itself.
+    #[schema(value_type = Option<Object>)]
+    pub(super) schema: Option<Map<String, Value>>,
+    /// Whether the answer is to fit it exactly.
+    pub(super) strict: Option<bool>,
 }
 
 /// Where an answer ends.
@@ -126,16 +287,27 @@ pub(crate) struct ChatCompletion {
 pub(crate) struct Choice {
     pub(super) index: u32,
     pub(super) message: AssistantMessage,
-    pub(super) logprobs: Option<()>,
+    pub(super) logprobs: Option<Logprobs>,
     pub(super) finish_reason: FinishReason,
+}
+
+/// How probable the tokens of an answer were.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Logprobs {
+    /// Token for token.
+    #[schema(value_type = Vec<Object>)]
+    pub(super) content: Vec<Value>,
 }
 
 /// What was answered.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AssistantMessage {
     pub(super) role: Role,
-    pub(super) content: String,
+    /// Null where the model only wants tools called.
+    pub(super) content: Option<String>,
     pub(super) refusal: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tool_calls: Vec<ToolCall>,
 }
 
 /// A piece of a streamed answer.
@@ -154,10 +326,12 @@ pub(crate) struct ChatCompletionChunk {
 }
 
 /// The one choice of a chunk.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct ChunkChoice {
     pub(super) index: u32,
     pub(super) delta: ChunkDelta,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<Logprobs>,
     pub(super) finish_reason: Option<FinishReason>,
 }
 
@@ -168,6 +342,55 @@ pub(crate) struct ChunkDelta {
     pub(super) role: Option<Role>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tool_calls: Option<[ToolCallChunk; 1]>,
+}
+
+/// What a chunk adds to a call of a tool.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ToolCallChunk {
+    pub(super) index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<FunctionKind>,
+    pub(super) function: FunctionChunk,
+}
+
+/// What a chunk adds to a called function.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FunctionChunk {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    pub(super) arguments: String,
+}
+
+impl From<llm::ToolCall> for ToolCall {
+    fn from(call: llm::ToolCall) -> Self {
+        let llm::ToolCall { id, name, arguments } = call;
+        Self {
+            id,
+            kind: FunctionKind::Function,
+            function: CalledFunction { name, arguments },
+        }
+    }
+}
+
+impl From<llm::ToolCallDelta> for ToolCallChunk {
+    fn from(piece: llm::ToolCallDelta) -> Self {
+        let llm::ToolCallDelta {
+            index,
+            id,
+            name,
+            arguments,
+        } = piece;
+        Self {
+            index,
+            kind: id.is_some().then_some(FunctionKind::Function),
+            id,
+            function: FunctionChunk { name, arguments },
+        }
+    }
 }
 
 /// Tokens, under OpenAI's names.

@@ -9,7 +9,7 @@ use std::{str::FromStr as _, time::Duration};
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 
-use super::{Delta, Deltas, Error, FinishReason, ModelInfo, Provider, Request};
+use super::{Delta, Deltas, Error, FinishReason, Format, ModelInfo, Provider, Request};
 use crate::domain::{ModelId, Usage};
 
 /// How a stand-in behaves.
@@ -117,6 +117,7 @@ impl Provider for Mock {
     }
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
+        refuse_unsupported(&request)?;
         match behaviour(&request.model) {
             None => Err(Error::UnknownModel(request.model)),
             Some(Behaviour::Fails) => Err(Error::unavailable("this stand-in fails every call")),
@@ -132,6 +133,24 @@ impl Provider for Mock {
             }
             Some(Behaviour::Answers(view)) => Ok(stream::iter(deltas(&request, view)).map(Ok).boxed()),
         }
+    }
+}
+
+/// Refuses what a stand-in cannot do.
+fn refuse_unsupported(request: &Request) -> Result<(), Error> {
+    let asked = [
+        ("tools", !request.tools.list.is_empty()),
+        ("response_format", request.format != Format::Text),
+        ("logprobs", request.top_logprobs.is_some()),
+        ("reasoning_effort", request.reasoning_effort.is_some()),
+    ];
+    match asked.iter().find(|(_, asked)| *asked) {
+        None => Ok(()),
+        Some((parameter, _)) => Err(Error::Unsupported {
+            provider: "mock".to_owned(),
+            parameter,
+            why: "a stand-in answers in words",
+        }),
     }
 }
 
