@@ -12,8 +12,9 @@
 //! # }
 //! ```
 //!
-//! It asks for what the providers ask for (a key, Anthropic's version header, a token limit) and refuses a request
-//! without it in the provider's own words, so that a client that forgets one fails here too.
+//! It asks for what the providers ask for (a key, Anthropic's version header, a token limit, results of tools that were
+//! called) and refuses a request without it in the provider's own words, so that a client that forgets one fails here
+//! too. Asked for JSON, it answers with JSON that the request's schema allows.
 
 mod answer;
 mod anthropic;
@@ -21,9 +22,11 @@ mod body;
 mod connection;
 mod exchange;
 mod fault;
+mod finish;
 mod gemini;
 mod journal;
 mod openai;
+mod sample;
 mod script;
 mod wire;
 
@@ -47,6 +50,7 @@ use self::{
 };
 pub use self::{
     fault::Fault,
+    finish::Finish,
     journal::{Request, Seen},
     script::Script,
 };

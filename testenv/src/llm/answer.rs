@@ -1,8 +1,12 @@
 //! Answers that depend on the request alone.
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::wire::Prompt;
+use super::{
+    Finish, sample,
+    wire::{Failure, Format, Prompt},
+};
 
 /// An answer, whatever its wire format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,36 +16,91 @@ pub(super) struct Answer {
     pub(super) model: String,
     /// The text in the pieces that a stream delivers: one per token.
     pub(super) pieces: Vec<String>,
+    /// The tools that the model calls after its text.
+    pub(super) calls: Vec<ToolCall>,
     pub(super) input_tokens: usize,
     pub(super) output_tokens: usize,
-    /// Whether the request's token limit cut the text short.
-    pub(super) cut_short: bool,
+    pub(super) finish: Finish,
     pub(super) stream_usage: bool,
+    /// How many other pieces are to be told beside each one, where likelihoods are asked for at all.
+    pub(super) logprobs: Option<usize>,
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ToolCall {
+    /// Without the prefix that each provider gives it.
+    pub(super) id: String,
+    pub(super) name: String,
+    /// JSON, in the pieces that a stream delivers.
+    pub(super) arguments: Vec<String>,
 }
 
 impl Answer {
-    /// Repeats the question, so that a test sees whose words reached which model.
+    /// Repeats the question, so that a test sees whose words reached which model; as JSON where that is asked for.
     pub(super) fn echo(prompt: &Prompt) -> Self {
-        Self::new(
-            prompt,
-            &format!("{} answers: {}", prompt.model, prompt.last_user_message),
-        )
+        let text = format!("{} answers: {}", prompt.model, prompt.last_user_message);
+        match &prompt.format {
+            Format::Text => Self::new(prompt, &text),
+            Format::Json => Self::new(prompt, &json!({ "answer": text }).to_string()),
+            Format::Schema(schema) => Self::new(prompt, &sample::of(schema, &text).to_string()),
+        }
     }
 
     pub(super) fn new(prompt: &Prompt, text: &str) -> Self {
         let mut pieces: Vec<String> = tokens(text).map(str::to_owned).collect();
         let limit = prompt.max_tokens.unwrap_or(usize::MAX);
-        let cut_short = pieces.len() > limit;
+        let finish = if pieces.len() > limit {
+            Finish::Length
+        } else {
+            Finish::Complete
+        };
         pieces.truncate(limit);
         Self {
             id: id(&[&prompt.model, &prompt.last_user_message, text]),
             model: prompt.model.clone(),
             output_tokens: pieces.len(),
             pieces,
+            calls: Vec::new(),
             input_tokens: prompt.texts.iter().map(|text| tokens(text).count()).sum(),
-            cut_short,
+            finish,
             stream_usage: prompt.stream_usage,
+            logprobs: prompt.logprobs,
         }
+    }
+
+    /// A text that ends for a reason of the script's.
+    pub(super) fn ending(prompt: &Prompt, text: &str, finish: Finish) -> Self {
+        let text = if finish == Finish::Refused { "" } else { text };
+        Self {
+            finish,
+            ..Self::new(prompt, text)
+        }
+    }
+
+    /// Calls of tools, which the request must have.
+    pub(super) fn calling(prompt: &Prompt, calls: &[(String, String)]) -> Result<Self, Failure> {
+        if let Some((name, _)) = calls.iter().find(|(name, _)| !prompt.tools.contains(name)) {
+            return Err(Failure::invalid(format!(
+                "the stand-in provider was told to call {name}, which is none of the request's tools"
+            )));
+        }
+        let answer = Self::new(prompt, "");
+        let calls: Vec<_> = calls
+            .iter()
+            .enumerate()
+            .map(|(index, (name, arguments))| ToolCall {
+                id: id(&[&answer.id, &index.to_string(), name, arguments]),
+                name: name.clone(),
+                arguments: tokens(arguments).map(str::to_owned).collect(),
+            })
+            .collect();
+        Ok(Self {
+            output_tokens: calls.iter().map(|call| call.arguments.len()).sum(),
+            calls,
+            finish: Finish::ToolCalls,
+            ..answer
+        })
     }
 
     /// A text of `bytes` bytes in one piece.
@@ -59,6 +118,13 @@ impl Answer {
 
     pub(super) fn total_tokens(&self) -> usize {
         self.input_tokens + self.output_tokens
+    }
+}
+
+impl ToolCall {
+    /// All of its arguments, as JSON text.
+    pub(super) fn arguments(&self) -> String {
+        self.arguments.concat()
     }
 }
 
@@ -110,6 +176,24 @@ mod tests {
             },
             "one two three",
         );
-        assert_eq!((answer.text().as_str(), answer.cut_short), ("one two ", true));
+        assert_eq!(
+            (answer.text().as_str(), answer.finish),
+            ("one two ", Finish::Length)
+        );
+    }
+
+    #[test]
+    fn calls_of_tools_differ_in_their_ids_and_a_tool_that_is_not_there_is_not_called() {
+        let prompt = Prompt {
+            tools: vec!["look".into()],
+            ..prompt("why?")
+        };
+        let look = ("look".to_owned(), r#"{"at": "sky"}"#.to_owned());
+        let answer = Answer::calling(&prompt, &[look.clone(), look.clone()]).unwrap();
+        assert_ne!(answer.calls[0].id, answer.calls[1].id);
+        assert_eq!(answer.calls[0].arguments(), look.1);
+        assert_eq!(answer.output_tokens, 4);
+        let other = Answer::calling(&prompt, &[("leap".to_owned(), "{}".to_owned())]);
+        assert!(other.unwrap_err().message.contains("call leap"));
     }
 }

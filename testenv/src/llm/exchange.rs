@@ -1,6 +1,9 @@
 //! The way of a request through the provider, the same for every wire format.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -109,6 +112,11 @@ impl Exchange {
         let (answer, fault) = match reply {
             Reply::Echo => (Answer::echo(prompt), None),
             Reply::Text(text) => (Answer::new(prompt, &text), None),
+            Reply::Ending(text, finish) => (Answer::ending(prompt, &text, finish), None),
+            Reply::Calls(calls) => match Answer::calling(prompt, &calls) {
+                Ok(answer) => (answer, None),
+                Err(failure) => return self.refuse::<W>(&failure),
+            },
             Reply::Fault(Fault::Oversized(bytes)) => (Answer::oversized(prompt, bytes), None),
             Reply::Fault(fault) => (Answer::echo(prompt), Some(fault)),
         };
@@ -117,7 +125,12 @@ impl Exchange {
         }
         match &fault {
             Some(Fault::WrongContentType) => return self.whole::<W>(StatusCode::OK, HTML, HTML_PAGE.into()),
+            Some(Fault::Page { status }) => {
+                let status = Failure::scripted(*status).status;
+                return self.whole::<W>(status, HTML, HTML_PAGE.into());
+            }
             Some(Fault::Slow(time)) => time::sleep(*time).await,
+            Some(Fault::Silence) => future::pending().await,
             _ => {}
         }
         if prompt.stream {
@@ -133,7 +146,10 @@ impl Exchange {
             _ => Bytes::new(),
         };
         let events = W::events(answer).into_iter().map(Bytes::from).collect();
-        let steps = body::steps(events, pace, fault, error);
+        let steps = match fault {
+            Some(Fault::SilentBody) => vec![Step::Hang],
+            fault => body::steps(events, pace, fault, error),
+        };
         self.respond::<W>(StatusCode::OK, EVENT_STREAM, None, steps)
     }
 
@@ -143,6 +159,9 @@ impl Exchange {
             return self.whole::<W>(StatusCode::OK, JSON, message);
         };
         let length = message.len();
+        if *fault == Fault::SilentBody {
+            return self.respond::<W>(StatusCode::OK, JSON, Some(length), vec![Step::Hang]);
+        }
         let rest = message.split_off(length / 2);
         let (fault, length) = match fault {
             // A client waits for the promised length, so that only these two must not promise the whole.
@@ -161,7 +180,7 @@ impl Exchange {
     pub(super) fn refuse<W: WireFormat>(self, failure: &Failure) -> Response {
         let error = W::error(failure, Some(&self.call.id()));
         let mut response = self.whole::<W>(failure.status, JSON, error.to_string().into());
-        if let Some(seconds) = failure.retry_after {
+        if let (Some(seconds), true) = (failure.retry_after, W::RETRY_AFTER) {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response

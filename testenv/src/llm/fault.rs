@@ -14,7 +14,7 @@ pub enum Fault {
     Status {
         /// The HTTP status.
         status: u16,
-        /// Seconds for the `Retry-After` header.
+        /// Seconds for the `Retry-After` header, or for Gemini's `RetryInfo`.
         retry_after: Option<u64>,
     },
     /// A stream that breaks off with the provider's own error event; a plain request gets the status.
@@ -24,6 +24,10 @@ pub enum Fault {
     },
     /// The answer is right but its first byte comes this late.
     Slow(Duration),
+    /// Not a byte, on an open connection.
+    Silence,
+    /// The headers of an answer, and then not a byte of it.
+    SilentBody,
     /// Mid-body, silence on an open connection.
     Stall,
     /// Mid-body, the connection is reset (a TCP RST).
@@ -36,6 +40,11 @@ pub enum Fault {
     MalformedSse,
     /// Status 200 and a page of HTML, as proxies send it.
     WrongContentType,
+    /// An error status with a page of HTML, as proxies send it when the provider is away.
+    Page {
+        /// The HTTP status.
+        status: u16,
+    },
     /// A valid answer with a text of this many bytes, streamed in one event.
     Oversized(usize),
 }
@@ -49,7 +58,7 @@ impl Fault {
         }
     }
 
-    /// Adds a `Retry-After` header to an error answer; nothing to any other fault.
+    /// Says in an error answer when to come back; does nothing to any other fault.
     pub fn retry_after(self, seconds: u64) -> Self {
         match self {
             Self::Status { status, .. } => Self::Status {

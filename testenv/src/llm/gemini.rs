@@ -1,19 +1,18 @@
 //! Gemini: `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`.
 
+mod answer;
+mod request;
+
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    http::{StatusCode, Uri},
-    routing::post,
-};
+use axum::{Router, http::Uri, routing::post};
 use serde_json::{Value, json};
 
 use super::{
     Request,
     answer::Answer,
     exchange::{self, Server},
-    wire::{Failure, Prompt, WireFormat, header, limit, text},
+    wire::{Failure, Prompt, WireFormat},
 };
 
 const PATH: &str = "/v1beta/models/";
@@ -29,70 +28,22 @@ struct Gemini;
 impl WireFormat for Gemini {
     const REQUEST_ID: Option<&'static str> = None;
 
+    const RETRY_AFTER: bool = false;
+
     fn model(uri: &Uri, _: &Value) -> String {
         model_and_method(uri).0.to_owned()
     }
 
     fn read(uri: &Uri, request: &Request) -> Result<Prompt, Failure> {
-        if header(&request.headers, "x-goog-api-key")
-            .or_else(|| parameter(uri, "key"))
-            .is_none()
-        {
-            let message = "Method doesn't allow unregistered callers. Please use API Key to call this API.";
-            return Err(Failure::new(StatusCode::FORBIDDEN, message));
-        }
-        let stream = match (model_and_method(uri).1, parameter(uri, "alt")) {
-            ("generateContent", _) => false,
-            ("streamGenerateContent", Some("sse")) => true,
-            ("streamGenerateContent", _) => {
-                return Err(Failure::invalid(
-                    "the stand-in provider streams with alt=sse only",
-                ));
-            }
-            (other, _) => {
-                return Err(Failure::new(
-                    StatusCode::NOT_FOUND,
-                    format!("no such method: {other}"),
-                ));
-            }
-        };
-        let body = &request.body;
-        let contents = body["contents"]
-            .as_array()
-            .filter(|contents| !contents.is_empty())
-            .ok_or_else(|| {
-                Failure::invalid("* GenerateContentRequest.contents: contents is not specified")
-            })?;
-        // A content without a role is the user's.
-        let last_user = contents.iter().rfind(|content| content["role"] != "model");
-        let parts = contents.iter().map(|content| text(&content["parts"]));
-        Ok(Prompt {
-            model: request.model.clone(),
-            texts: [text(&body["systemInstruction"]["parts"])]
-                .into_iter()
-                .chain(parts)
-                .collect(),
-            last_user_message: last_user
-                .map(|content| text(&content["parts"]))
-                .unwrap_or_default(),
-            max_tokens: limit(&body["generationConfig"]["maxOutputTokens"]),
-            stream,
-            stream_usage: true,
-        })
+        request::read(uri, request)
     }
 
     fn message(answer: &Answer) -> Value {
-        content(answer, &answer.text(), answer.output_tokens, true)
+        answer::message(answer)
     }
 
     fn events(answer: &Answer) -> Vec<String> {
-        let pieces = answer
-            .pieces
-            .iter()
-            .enumerate()
-            .map(|(index, piece)| content(answer, piece, index + 1, false));
-        let end = content(answer, "", answer.output_tokens, true);
-        pieces.chain([end]).map(|data| event(&data)).collect()
+        answer::events(answer).iter().map(event).collect()
     }
 
     fn error(failure: &Failure, _: Option<&str>) -> Value {
@@ -125,32 +76,6 @@ impl WireFormat for Gemini {
 fn model_and_method(uri: &Uri) -> (&str, &str) {
     let call = uri.path().strip_prefix(PATH).unwrap_or_default();
     call.rsplit_once(':').unwrap_or((call, ""))
-}
-
-fn parameter<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    pairs
-        .into_iter()
-        .find(|(key, value)| *key == name && !value.is_empty())
-        .map(|(_, value)| value)
-}
-
-fn content(answer: &Answer, text: &str, output_tokens: usize, last: bool) -> Value {
-    let mut candidate = json!({ "content": { "parts": [{ "text": text }], "role": "model" }, "index": 0 });
-    if last {
-        candidate["finishReason"] = if answer.cut_short { "MAX_TOKENS" } else { "STOP" }.into();
-    }
-    json!({
-        "candidates": [candidate],
-        "usageMetadata": {
-            "promptTokenCount": answer.input_tokens,
-            "candidatesTokenCount": output_tokens,
-            "totalTokenCount": answer.input_tokens + output_tokens,
-            "promptTokensDetails": [{ "modality": "TEXT", "tokenCount": answer.input_tokens }],
-        },
-        "modelVersion": answer.model,
-        "responseId": answer.id,
-    })
 }
 
 /// Google ends lines with CR LF.

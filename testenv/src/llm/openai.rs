@@ -1,5 +1,8 @@
 //! OpenAI: `POST /v1/chat/completions`, `GET /v1/models`.
 
+mod answer;
+mod request;
+
 use std::sync::Arc;
 
 use axum::{
@@ -16,11 +19,8 @@ use super::{
     answer::Answer,
     connection::ConnectionHandle,
     exchange::{self, Exchange, Server},
-    wire::{Failure, Prompt, WireFormat, header, limit, text},
+    wire::{Failure, Prompt, WireFormat, header},
 };
-
-/// Fixed, so that equal requests have equal answers.
-const CREATED: u64 = 1_750_000_000;
 
 pub(super) fn routes() -> Router<Arc<Server>> {
     Router::new()
@@ -42,62 +42,15 @@ impl WireFormat for OpenAi {
 
     fn read(_: &Uri, request: &Request) -> Result<Prompt, Failure> {
         authorize(&request.headers)?;
-        let body = &request.body;
-        if !body.is_object() {
-            return Err(Failure::invalid(
-                "We could not parse the JSON body of your request.",
-            ));
-        }
-        if request.model.is_empty() {
-            return Err(Failure::invalid("you must provide a model parameter"));
-        }
-        let messages = body["messages"]
-            .as_array()
-            .filter(|messages| !messages.is_empty())
-            .ok_or_else(|| Failure::invalid("Missing required parameter: 'messages'."))?;
-        Ok(Prompt {
-            model: request.model.clone(),
-            texts: messages.iter().map(|message| text(&message["content"])).collect(),
-            last_user_message: last_user_message(messages),
-            max_tokens: limit(&body["max_completion_tokens"]).or_else(|| limit(&body["max_tokens"])),
-            stream: body["stream"] == true,
-            stream_usage: body["stream_options"]["include_usage"] == true,
-        })
+        request::read(request)
     }
 
     fn message(answer: &Answer) -> Value {
-        json!({
-            "id": format!("chatcmpl-{}", answer.id),
-            "object": "chat.completion",
-            "created": CREATED,
-            "model": answer.model,
-            "choices": [{
-                "index": 0,
-                "message": { "role": "assistant", "content": answer.text(), "refusal": null, "annotations": [] },
-                "logprobs": null,
-                "finish_reason": finish_reason(answer),
-            }],
-            "usage": usage(answer),
-            "service_tier": "default",
-        })
+        answer::message(answer)
     }
 
     fn events(answer: &Answer) -> Vec<String> {
-        let first = json!({ "role": "assistant", "content": "", "refusal": null });
-        let pieces = answer.pieces.iter().map(|piece| json!({ "content": piece }));
-        let deltas = [first]
-            .into_iter()
-            .chain(pieces)
-            .map(|delta| (delta, Value::Null));
-        let choices = deltas
-            .chain([(json!({}), finish_reason(answer).into())])
-            .map(|(delta, finish)| json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]));
-        let mut chunks: Vec<_> = choices
-            .map(|choices| chunk(answer, &choices, &Value::Null))
-            .collect();
-        if answer.stream_usage {
-            chunks.push(chunk(answer, &json!([]), &usage(answer)));
-        }
+        let chunks = answer::chunks(answer);
         chunks
             .iter()
             .map(event)
@@ -136,7 +89,7 @@ async fn models(
         .script()
         .listed()
         .iter()
-        .map(|id| json!({ "id": id, "object": "model", "created": CREATED, "owned_by": "stand-in" }))
+        .map(|id| json!({ "id": id, "object": "model", "created": answer::CREATED, "owned_by": "stand-in" }))
         .collect();
     let list = json!({ "object": "list", "data": models }).to_string();
     exchange.whole::<OpenAi>(
@@ -164,48 +117,6 @@ fn authorize(headers: &HeaderMap) -> Result<(), Failure> {
             "You didn't provide an API key. Provide it in an Authorization header using Bearer auth.";
         Failure::new(StatusCode::UNAUTHORIZED, message)
     })
-}
-
-fn last_user_message(messages: &[Value]) -> String {
-    messages
-        .iter()
-        .rfind(|message| message["role"] == "user")
-        .map(|message| text(&message["content"]))
-        .unwrap_or_default()
-}
-
-fn finish_reason(answer: &Answer) -> &'static str {
-    if answer.cut_short { "length" } else { "stop" }
-}
-
-fn usage(answer: &Answer) -> Value {
-    json!({
-        "prompt_tokens": answer.input_tokens,
-        "completion_tokens": answer.output_tokens,
-        "total_tokens": answer.total_tokens(),
-        "prompt_tokens_details": { "cached_tokens": 0, "audio_tokens": 0 },
-        "completion_tokens_details": {
-            "reasoning_tokens": 0,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    })
-}
-
-fn chunk(answer: &Answer, choices: &Value, usage: &Value) -> Value {
-    let mut chunk = json!({
-        "id": format!("chatcmpl-{}", answer.id),
-        "object": "chat.completion.chunk",
-        "created": CREATED,
-        "model": answer.model,
-        "service_tier": "default",
-        "choices": choices,
-    });
-    if answer.stream_usage {
-        chunk["usage"] = usage.clone();
-    }
-    chunk
 }
 
 fn event(data: &Value) -> String {

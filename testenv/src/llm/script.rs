@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Fault, Llm};
+use super::{Fault, Finish, Llm};
 use crate::Error;
 
 const MODELS: [&str; 2] = ["stand-in-large", "stand-in-small"];
@@ -17,6 +17,9 @@ pub(super) enum Reply {
     #[default]
     Echo,
     Text(String),
+    Ending(String, Finish),
+    /// Names of tools with their arguments.
+    Calls(Vec<(String, String)>),
     Fault(Fault),
 }
 
@@ -69,6 +72,28 @@ impl Script {
     /// The next request gets this text.
     pub fn answer(mut self, text: impl Into<String>) -> Self {
         self.rule().queue.push_back(Reply::Text(text.into()));
+        self
+    }
+
+    /// The next request gets this text, which ends for this reason.
+    pub fn answer_ending(mut self, text: impl Into<String>, finish: Finish) -> Self {
+        self.rule().queue.push_back(Reply::Ending(text.into(), finish));
+        self
+    }
+
+    /// The next request gets a call of one of its tools, with these arguments as JSON text; a request without that tool
+    /// is refused.
+    pub fn call_tool(self, name: impl Into<String>, arguments: impl Into<String>) -> Self {
+        self.call_tools([(name, arguments)])
+    }
+
+    /// The next request gets several calls at once.
+    pub fn call_tools<N: Into<String>, A: Into<String>>(
+        mut self,
+        calls: impl IntoIterator<Item = (N, A)>,
+    ) -> Self {
+        let calls = calls.into_iter().map(|(name, json)| (name.into(), json.into()));
+        self.rule().queue.push_back(Reply::Calls(calls.collect()));
         self
     }
 

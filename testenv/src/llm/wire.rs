@@ -10,6 +10,9 @@ pub(super) trait WireFormat: 'static {
     /// The response header with the provider's id of the request.
     const REQUEST_ID: Option<&'static str>;
 
+    /// Whether a header says how long to wait; who has none says it in the error itself.
+    const RETRY_AFTER: bool = true;
+
     /// The model that a request names, found even where the request is wrong otherwise.
     fn model(uri: &Uri, body: &Value) -> String;
 
@@ -40,6 +43,20 @@ pub(super) struct Prompt {
     pub(super) stream: bool,
     /// Whether a stream ends with its token counts where that is the client's choice.
     pub(super) stream_usage: bool,
+    /// The names of the tools that may be called.
+    pub(super) tools: Vec<String>,
+    pub(super) format: Format,
+    /// How many other pieces are to be told beside each one, where likelihoods are asked for at all.
+    pub(super) logprobs: Option<usize>,
+}
+
+/// What a text is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Json,
+    Schema(Value),
 }
 
 /// A request turned away.
@@ -79,16 +96,27 @@ pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
     headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
 }
 
-/// The text of a message's content: a string, or parts of which some are text.
+/// The text of a message's content: a string, or parts of which some are text or what a tool gave.
 pub(super) fn text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(parts) => parts
             .iter()
-            .filter_map(|part| part["text"].as_str())
+            .filter_map(text_of_part)
             .collect::<Vec<_>>()
             .join("\n"),
         _ => String::new(),
+    }
+}
+
+fn text_of_part(part: &Value) -> Option<String> {
+    let given = &part["functionResponse"]["response"];
+    if part["type"] == "tool_result" {
+        Some(text(&part["content"]))
+    } else if given.is_object() {
+        Some(given.to_string())
+    } else {
+        part["text"].as_str().map(str::to_owned)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ultra_testenv::{
     Llm,
     clients::{self, Output, PYTHON_SDKS},
-    llm::Fault,
+    llm::{Fault, Finish},
 };
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -150,4 +150,101 @@ with openai.OpenAI().chat.completions.create(**request) as stream:
     llm.wait_until("the client has left", DEADLINE, |seen| seen.cancelled == 1)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn the_sdks_call_tools_whole_and_streamed_and_hand_in_what_they_gave() {
+    let calls = || [("weather", r#"{"city": "Paris"}"#), ("clock", "{}")];
+    let script = (0..4).fold(Llm::scripted(), |script, turn| {
+        // Whole and streamed, each followed by an answer to what the tools gave.
+        if turn % 2 == 0 {
+            script.call_tools(calls())
+        } else {
+            script.answer("It rains at noon.")
+        }
+    });
+    let llm = Llm::scripted().start().await.unwrap();
+    let openai = r#"
+import json, openai
+
+client = openai.OpenAI()
+tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
+         for name in ["weather", "clock"]]
+request = dict(model="m", tools=tools)
+question = [{"role": "user", "content": "How is it?"}]
+
+def results(message):
+    assert [(call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls] == [
+        ("weather", {"city": "Paris"}), ("clock", {})], message
+    return [message] + [{"role": "tool", "tool_call_id": call.id, "content": "so"} for call in message.tool_calls]
+
+whole = client.chat.completions.create(messages=question, **request).choices[0]
+assert whole.finish_reason == "tool_calls", whole
+print(client.chat.completions.create(messages=question + results(whole.message), **request).choices[0].message.content)
+
+with client.chat.completions.stream(messages=question, **request) as stream:
+    for event in stream:
+        pass
+    streamed = stream.get_final_completion().choices[0]
+assert streamed.finish_reason == "tool_calls", streamed
+print(client.chat.completions.create(messages=question + results(streamed.message), **request).choices[0].message.content)
+"#;
+    let anthropic = r#"
+import anthropic
+
+client = anthropic.Anthropic()
+tools = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in ["weather", "clock"]]
+request = dict(model="m", max_tokens=100, tools=tools)
+question = [{"role": "user", "content": "How is it?"}]
+
+def results(message):
+    assert message.stop_reason == "tool_use", message
+    calls = [block for block in message.content if block.type == "tool_use"]
+    assert [(call.name, call.input) for call in calls] == [("weather", {"city": "Paris"}), ("clock", {})], message
+    given = [{"type": "tool_result", "tool_use_id": call.id, "content": "so"} for call in calls]
+    return [{"role": "assistant", "content": message.content}, {"role": "user", "content": given}]
+
+whole = client.messages.create(messages=question, **request)
+print(client.messages.create(messages=question + results(whole), **request).content[0].text)
+
+with client.messages.stream(messages=question, **request) as stream:
+    streamed = stream.get_final_message()
+print(client.messages.create(messages=question + results(streamed), **request).content[0].text)
+"#;
+    for sdk in [openai, anthropic] {
+        llm.set_script(script.clone());
+        let printed = run(&llm, sdk).await.success().unwrap();
+        assert_eq!(printed, "It rains at noon.\n".repeat(2));
+    }
+}
+
+#[tokio::test]
+async fn the_openai_sdk_reads_json_by_a_schema_likelihoods_and_reasons_of_an_end() {
+    let script = Llm::scripted()
+        .answer(r#"{"city": "Paris", "days": 2}"#)
+        .answer("very blue")
+        .answer_ending("som", Finish::Filtered);
+    let llm = script.start().await.unwrap();
+    let script = r#"
+import openai, pydantic
+
+class Trip(pydantic.BaseModel):
+    city: str
+    days: int
+
+client = openai.OpenAI()
+request = dict(model="m", messages=[{"role": "user", "content": "Where to?"}])
+parsed = client.chat.completions.parse(response_format=Trip, **request).choices[0].message.parsed
+assert parsed == Trip(city="Paris", days=2), parsed
+
+tokens = client.chat.completions.create(logprobs=True, top_logprobs=2, **request).choices[0].logprobs.content
+assert [token.token for token in tokens] == ["very ", "blue"], tokens
+assert all(len(token.top_logprobs) == 2 for token in tokens), tokens
+
+filtered = client.chat.completions.create(**request).choices[0]
+assert (filtered.finish_reason, filtered.message.content) == ("content_filter", "som"), filtered
+"#;
+    run(&llm, script).await.success().unwrap();
+    let asked = &llm.requests()[0].body["response_format"];
+    assert_eq!(asked["json_schema"]["schema"]["required"][0], "city");
 }

@@ -51,6 +51,25 @@ impl Format {
         }
     }
 
+    /// A request with these fields beside the conversation, and the question "json why?".
+    pub(crate) async fn ask(self, llm: &Llm, stream: bool, fields: Value) -> Response {
+        let question = "json why?";
+        let mut body = match self {
+            Self::Gemini => json!({ "contents": [{ "role": "user", "parts": [{ "text": question }] }] }),
+            _ => {
+                json!({ "model": "m", "max_tokens": 100, "messages": [{ "role": "user", "content": question }] })
+            }
+        };
+        if self != Self::Gemini {
+            body["stream"] = stream.into();
+        }
+        let Value::Object(fields) = fields else {
+            panic!("{fields}")
+        };
+        body.as_object_mut().unwrap().extend(fields);
+        self.request(llm, "m", stream).json(&body).send().await.unwrap()
+    }
+
     pub(crate) async fn send(self, llm: &Llm, stream: bool) -> Response {
         self.request(llm, "m", stream).send().await.unwrap()
     }
