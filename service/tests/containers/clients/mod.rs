@@ -2,6 +2,7 @@
 //! have to see what the wire says.
 
 mod async_openai;
+mod tools;
 
 use std::time::Duration;
 
