@@ -48,5 +48,5 @@ for (let step = 0; step < 20; step += 1) {
   await page.keyboard.press('Tab');
   reached.add(await page.evaluate(() => document.activeElement.getAttribute('aria-label')));
 }
-assert.ok(reached.has('What mock/analyst (Response A) says') && reached.has('What mock/slow (Response B) says'), [...reached].join('\n'));
+assert.ok(reached.has('What openai/quick (Response A) says') && reached.has('What openai/slow (Response B) says'), [...reached].join('\n'));
 await close();

@@ -4,17 +4,32 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::json;
-use ultra_testenv::clients;
+use ultra_testenv::{Llm, clients};
 
 use crate::{
     auth::people,
-    harness::{QUESTION, Service, answer_to, json_of, until},
+    harness::{QUESTION, Service, json_of},
 };
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// One member takes its time, so that a person, and a test, can look on.
-const ONE_IS_SLOW: &str = "panel: {models: [mock/analyst, mock/slow, mock/skeptic], synthesizer: mock/slow}";
+/// One member takes its time, and so does who writes the answer: a person, and a test on a busy machine, can look on.
+async fn unhurried() -> (Service, Llm) {
+    let script = Llm::scripted()
+        .for_model("slow")
+        .delay(Duration::from_secs(4))
+        .for_model("editor")
+        .pace(Duration::from_millis(100))
+        .always_answer("word by word, ".repeat(10));
+    let llm = script.start().await.unwrap();
+    let file = format!(
+        "providers:\n  - {{name: openai, kind: openai, baseUrl: '{}', apiKeyVariable: STAND_IN_KEY}}\n\
+         panel: {{models: [openai/quick, openai/slow, openai/third], synthesizer: openai/editor}}\n",
+        llm.openai_base_url()
+    );
+    let vars = [("ULTRA_MODE", "real"), ("STAND_IN_KEY", "sk-stand-in")];
+    (Service::start(&vars, Some(&file)).await, llm)
+}
 
 /// Visits the page, with further variables for the program, and returns what that printed.
 async fn visit_with(service: &Service, program: &str, variables: &[(&str, &str)]) -> String {
@@ -45,7 +60,7 @@ async fn health_is_shown_at_a_glance_and_is_watched() {
 
 #[tokio::test]
 async fn the_stages_of_an_answer_appear_as_they_happen() {
-    let service = Service::start(&[], Some(ONE_IS_SLOW)).await;
+    let (service, _llm) = unhurried().await;
     let shown = json_of(visit(&service, include_str!("stages.mjs")).await.trim());
     assert_eq!(shown, service.ask(QUESTION).await["answer"]);
 }
@@ -95,17 +110,11 @@ async fn a_stream_that_is_cut_says_so_and_can_be_asked_for_again() {
 }
 
 #[tokio::test]
-async fn all_of_it_can_be_done_by_keyboard_and_who_cancels_is_missed_by_the_service() {
-    let service = Service::start(&[], Some(ONE_IS_SLOW)).await;
+async fn all_of_it_can_be_done_by_keyboard_and_who_cancels_ends_the_models_work() {
+    let (service, llm) = unhurried().await;
     visit(&service, include_str!("keyboard.mjs")).await;
-    until("two cancelled panels and one whole are on the bill", async || {
-        let usage = answer_to(service.get("/api/v1/usage")).await;
-        match usage["total"]["requests"].as_u64() {
-            Some(3) => Ok(()),
-            _ => Err(usage),
-        }
-    })
-    .await;
+    let both = llm.wait_until("two cancelled panels", DEADLINE, |seen| seen.cancelled == 2);
+    both.await.unwrap();
 }
 
 #[tokio::test]

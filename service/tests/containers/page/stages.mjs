@@ -3,8 +3,8 @@ await prompt.fill(process.env.QUESTION);
 await askButton.click();
 
 // One member has answered and is shown, while another is still at it and the rest has not begun.
-await card('Initial responses', 'mock/analyst (Response A)').getByText(/What decides here|The question turns/).waitFor();
-await card('Initial responses', 'mock/slow (Response B)').getByText('asked …').waitFor();
+await card('Initial responses', 'openai/quick (Response A)').getByText(/^quick answers: /).waitFor();
+await card('Initial responses', 'openai/slow (Response B)').getByText('asked …').waitFor();
 assert.equal(await page.getByRole('region', {name: 'Peer review and revision'}).count(), 0);
 assert.equal(await answer.count(), 0);
 
