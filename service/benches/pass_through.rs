@@ -31,6 +31,8 @@ const CONNECTIONS: [usize; 3] = [1, 16, 256];
 /// How long each way is measured in a round.
 const TURN: Duration = Duration::from_millis(1_500);
 const STREAMS: usize = 1_000;
+/// In which Linux tells a process' CPU, on every architecture (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
 /// How long the last records may take to be in the store.
 const DELAY: Duration = Duration::from_secs(60);
 
@@ -110,7 +112,7 @@ fn cpu(processes: &[u32]) -> Result<f64> {
             ticks += field.parse::<u64>()?;
         }
     }
-    Ok(ticks as f64 * 1e6 / rustix::param::clock_ticks_per_second() as f64)
+    Ok(ticks as f64 * 1e6 / TICKS_PER_SECOND)
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {

@@ -161,12 +161,8 @@ impl Application {
         }
 
         let provider_names = Arc::new(config.provider_names());
-        let catalog = Arc::new(Catalog::new(providers::build(
-            &config,
-            provider_keys.as_ref(),
-            &background,
-            &stop,
-        )?));
+        let providers = providers::build(&config, provider_keys.as_ref(), &background, &stop)?;
+        let catalog = Arc::new(Catalog::new(providers).with_fallbacks(config.fallbacks));
         let analyses = Analyses {
             panel: config.panel,
             provider: catalog.clone(),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Default, Error, Kind, Mode, Panel, Price, Production, Provider, Shape, Tier, Variable,
+    Default, Error, Kind, Mode, Panel, Price, Production, Provider, Shape, Tier, Variable, fallbacks,
     panel::PanelFile,
     providers,
     providers::ProviderFile,
@@ -57,6 +57,10 @@ pub(super) struct ConfigFile {
     panel: PanelFile,
     /// Who runs models. OpenAI, Anthropic and Google need no entry here where variables hold their keys.
     providers: Vec<ProviderFile>,
+    /// Who is asked where a model cannot answer, in this order, by the model's full name; for requests to one model, not
+    /// for panels.
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
+    fallbacks: BTreeMap<ModelId, Vec<ModelId>>,
     /// How much accounts may use, by the tier's name. Built in are free, basic, premium and enterprise.
     tiers: BTreeMap<String, TierFile>,
     /// What models cost, by the model's full name.
@@ -68,6 +72,7 @@ pub(super) struct ConfigFile {
 pub(super) struct File {
     pub(super) panel: Panel,
     pub(super) providers: Vec<Provider>,
+    pub(super) fallbacks: BTreeMap<ModelId, Vec<ModelId>>,
     pub(super) tiers: BTreeMap<String, Tier>,
     pub(super) prices: BTreeMap<ModelId, Price>,
 }
@@ -103,12 +108,14 @@ pub(super) fn read(source: &mut Source, mode: Mode) -> Option<File> {
     let panel = Panel::from(file.panel);
     let (providers, mut problems) = providers::read(file.providers, source);
     problems.extend(panel.problems(mode, &providers));
+    problems.extend(fallbacks::problems(&file.fallbacks, mode, &providers));
     let (tiers, wrong) = tiers::read(file.tiers);
     problems.extend(wrong);
     refuse(&problems, &text, source);
     is_read.then_some(File {
         panel,
         providers,
+        fallbacks: file.fallbacks,
         tiers,
         prices: file.prices,
     })

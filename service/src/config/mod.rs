@@ -9,6 +9,7 @@ pub mod docs;
 mod dotenv;
 mod effective;
 mod errors;
+mod fallbacks;
 mod file;
 mod http;
 mod ledger;
@@ -141,6 +142,8 @@ pub struct Config {
     pub panel: Panel,
     /// Who runs models.
     pub providers: Vec<Provider>,
+    /// Who is asked where a model cannot answer, in this order.
+    pub fallbacks: BTreeMap<ModelId, Vec<ModelId>>,
     /// How much accounts may use, by the tier's name.
     pub tiers: BTreeMap<String, Tier>,
     /// What models cost.
@@ -231,6 +234,7 @@ impl Config {
             secrets,
             panel: file.panel,
             providers: file.providers,
+            fallbacks: file.fallbacks,
             tiers: file.tiers,
             prices: file.prices,
             telemetry: telemetry?,

@@ -135,7 +135,7 @@ impl Panel {
 }
 
 /// What is wrong with a model that nobody has.
-fn unknown(model: &ModelId, mode: Mode, providers: &[Provider]) -> Option<String> {
+pub(super) fn unknown(model: &ModelId, mode: Mode, providers: &[Provider]) -> Option<String> {
     match mode {
         Mode::Mock if mock::knows(model) => None,
         Mode::Mock => Some(format!(

@@ -5,7 +5,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use crate::{domain::ModelId, llm::ModelInfo};
+use crate::{
+    domain::ModelId,
+    llm::{ModelHealth, ModelInfo},
+};
 
 /// The panel and all models.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +28,28 @@ struct PanelModels {
     synthesizer: ModelId,
     /// With fewer answers than this there is no verdict.
     min_models: usize,
+}
+
+/// What real traffic says of the models.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModelsHealth {
+    /// All models, by name.
+    models: Vec<ModelHealth>,
+}
+
+/// Tell how the models do.
+///
+/// By this replica's own requests of the last five minutes: no model is ever asked to find out.
+#[utoipa::path(
+    get,
+    path = "/api/v1/models/health",
+    tag = "models",
+    responses((status = 200, description = "How each model does.", body = ModelsHealth)),
+)]
+pub(super) async fn health(State(api): State<Api>) -> Json<ModelsHealth> {
+    Json(ModelsHealth {
+        models: api.catalog.health(),
+    })
 }
 
 /// List the models.

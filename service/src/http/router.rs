@@ -57,6 +57,7 @@ fn entrance() -> OpenApiRouter<Api> {
 fn inference() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(analyses::create))
+        .routes(routes!(models::health))
         .routes(routes!(models::list))
         .routes(routes!(openai::chat_completions::create))
         .routes(routes!(openai::models::list))

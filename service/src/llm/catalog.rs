@@ -1,10 +1,15 @@
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
+use futures::StreamExt as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Deltas, Error, Provider, Request, openai::PassThrough};
+use super::{Delta, Deltas, Error, ModelHealth, Provider, Request, Traffic, Watch, openai::PassThrough};
 use crate::domain::ModelId;
 
 /// What is known of a model.
@@ -22,6 +27,9 @@ pub struct Catalog {
     models: BTreeMap<ModelId, (ModelInfo, Arc<dyn Provider>)>,
     /// Those that take every model of theirs, by their name.
     open: BTreeMap<String, Arc<dyn Provider>>,
+    /// Who is asked where a model cannot answer, in this order.
+    fallbacks: Arc<BTreeMap<ModelId, Vec<ModelId>>>,
+    traffic: Arc<Traffic>,
 }
 
 impl Catalog {
@@ -36,7 +44,38 @@ impl Catalog {
                 open.insert(name.to_owned(), Arc::clone(&provider));
             }
         }
-        Self { models, open }
+        Self {
+            models,
+            open,
+            fallbacks: Arc::default(),
+            traffic: Arc::default(),
+        }
+    }
+
+    /// The same, with others to ask where a model cannot answer.
+    pub fn with_fallbacks(self, fallbacks: BTreeMap<ModelId, Vec<ModelId>>) -> Self {
+        Self {
+            fallbacks: Arc::new(fallbacks),
+            ..self
+        }
+    }
+
+    /// Who is asked: a model, and those after it where it cannot answer.
+    pub fn route(&self, model: &ModelId) -> Vec<ModelId> {
+        let others = self.fallbacks.get(model).into_iter().flatten();
+        std::iter::once(model).chain(others).cloned().collect()
+    }
+
+    /// Watches a call that goes past [`Provider::stream`].
+    pub fn watch(&self, model: &ModelId) -> Watch {
+        self.traffic.watch(model)
+    }
+
+    /// What real traffic says of the models: of all that are known, and of those that were asked beside them.
+    pub fn health(&self) -> Vec<ModelHealth> {
+        let known = self.models.keys().cloned();
+        let all: BTreeSet<ModelId> = known.chain(self.traffic.asked()).collect();
+        all.iter().map(|model| self.traffic.health(model)).collect()
     }
 
     /// Finds a model by its full name, or by its bare one where only one known model has it.
@@ -80,9 +119,38 @@ impl Provider for Catalog {
     }
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
-        match self.provider_of(&request.model) {
-            Some(provider) => provider.stream(request).await,
-            None => Err(Error::UnknownModel(request.model)),
+        let Some(provider) = self.provider_of(&request.model) else {
+            return Err(Error::UnknownModel(request.model));
+        };
+        let watch = self.watch(&request.model);
+        match provider.stream(request).await {
+            Ok(deltas) => Ok(watched(deltas, watch)),
+            Err(error) => {
+                watch.failed(&error);
+                Err(error)
+            }
         }
     }
+}
+
+/// The same answer, whose end tells how the call went.
+fn watched(mut deltas: Deltas, watch: Watch) -> Deltas {
+    let mut watch = Some(watch);
+    let watched = async_stream::stream! {
+        while let Some(delta) = deltas.next().await {
+            if let Some(watch) = &mut watch {
+                watch.begun();
+            }
+            match (&delta, watch.take()) {
+                (Ok(Delta::End { .. }), Some(watch)) => watch.succeeded(),
+                (Err(error), Some(watch)) => watch.failed(error),
+                (_, going_on) => watch = going_on,
+            }
+            yield delta;
+        }
+        if let Some(watch) = watch {
+            watch.failed(&Error::Incomplete);
+        }
+    };
+    watched.boxed()
 }

@@ -90,6 +90,29 @@ impl Error {
         }
     }
 
+    /// Whether the request is wrong, and nobody else could have answered it from here.
+    pub fn is_callers(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownModel(_) | Self::Unsupported { .. } | Self::Refused { .. }
+        )
+    }
+
+    /// One stable word for it.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::UnknownModel(_) => "unknown_model",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Refused { .. } => "refused",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::TimedOut(_) => "timeout",
+            Self::Malformed(_) => "malformed",
+            Self::Incomplete => "incomplete",
+        }
+    }
+
     /// When to come back, where the provider says so.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

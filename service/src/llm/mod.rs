@@ -8,6 +8,7 @@ pub mod mock;
 mod models;
 pub mod openai;
 mod request;
+mod traffic;
 pub mod upstream;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use error::{Error, Phase};
 pub use message::{Image, ImageSource, Message, Part, Role, ToolCall, input_bound};
 pub use models::Models;
 pub use request::{Format, Request, Sampling, Tool, ToolChoice, Tools};
+pub use traffic::{ModelHealth, ModelStatus, Traffic, Watch};
 
 /// A provider of models. Every answer is a stream, because the first word is what a person waits for; [`complete`]
 /// collects one.

@@ -5,6 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -12,9 +13,8 @@ use super::{
     PANEL,
     chunks::{Chunks, model_chunks, panel_chunks},
     conversation::to_prompt,
-    failure::provider_failed,
-    model_not_found,
-    pass::Passable,
+    failure::{Failure, failed},
+    model_not_found, pass,
     request::Chat,
     wire::{
         AssistantMessage, ChatCompletion, ChatCompletionChunk, ChatRequest, Choice, ErrorBody, Logprobs,
@@ -29,12 +29,12 @@ use crate::{
     http::{
         Api, Problem,
         analyses::cache_header,
-        body::{JsonBytes, parse},
+        body::{JsonBytes, is_object, parse},
         sse::respond,
     },
     ledger,
     limits::Allowance,
-    llm::{self, Completion, FinishReason, Role},
+    llm::{self, Completion, FinishReason, Role, openai::Envelope},
 };
 
 /// Complete a conversation.
@@ -59,20 +59,119 @@ pub(crate) async fn create(
     Extension(allowance): Extension<Allowance>,
     JsonBytes(body): JsonBytes,
 ) -> Result<Response, Problem> {
-    if let Some(passable) = Passable::find(&api, &body) {
-        return passable.pass(&api, &principal, &allowance).await;
+    let Some(envelope) = is_object(&body).then(|| Envelope::read(&body).ok()).flatten() else {
+        // What is wrong with it is told by whoever reads all of it.
+        return Err(read(&body).err().unwrap_or_else(Problem::internal));
+    };
+    let name = envelope.model().unwrap_or_default();
+    if name == PANEL {
+        return ask_panel(&api, read(&body)?, &principal, allowance).await;
     }
-    let chat = Chat::try_from(parse::<ChatRequest>(&body)?)?;
-    if chat.model == PANEL {
-        return ask_panel(&api, chat, &principal, allowance).await;
+    let Some(model) = api.catalog.find(&name).map(|info| info.id.clone()) else {
+        read(&body)?;
+        return Err(model_not_found(&name));
+    };
+    let asking = Asking {
+        api: &api,
+        principal: &principal,
+        allowance: &allowance,
+        body: &body,
+        envelope: &envelope,
+    };
+    asking.ask_in_turn(model).await
+}
+
+/// All that is in a request.
+fn read(body: &Bytes) -> Result<Chat, Problem> {
+    Chat::try_from(parse::<ChatRequest>(body)?)
+}
+
+/// A request for one model, or for those who answer in its place.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) api: &'a Api,
+    pub(super) principal: &'a Principal,
+    pub(super) allowance: &'a Allowance,
+    pub(super) body: &'a Bytes,
+    pub(super) envelope: &'a Envelope<'a>,
+}
+
+impl Asking<'_> {
+    /// Asks a model, and each of its fallbacks as long as nobody begins to answer.
+    async fn ask_in_turn(self, model: ModelId) -> Result<Response, Problem> {
+        let mut route = self.api.catalog.route(&model).into_iter();
+        let mut current = model.clone();
+        // The first of the route is the model itself.
+        route.next();
+        loop {
+            let failure = match self.ask(current.clone(), current == model).await {
+                Ok(response) => return Ok(response),
+                Err(failure) => failure,
+            };
+            match (failure, route.next()) {
+                (Failure::Provider(error), Some(next)) if !error.is_callers() => {
+                    tracing::warn!(%error, model = %current, %next, "a provider failed a request, and the next one is asked");
+                    current = next;
+                }
+                (failure, _) => return Err(failure.into()),
+            }
+        }
     }
-    let model = api
-        .catalog
-        .find(&chat.model)
-        .ok_or_else(|| model_not_found(&chat.model))?
-        .id
-        .clone();
-    ask_model(&api, chat, model, &principal, &allowance).await
+
+    async fn ask(self, model: ModelId, by_its_name: bool) -> Result<Response, Failure> {
+        match self.api.catalog.pass_through(&model) {
+            Some(way) => pass::ask(self, model, &*way).await,
+            None => self.ask_in_our_words(model, by_its_name).await,
+        }
+    }
+
+    async fn ask_in_our_words(self, model: ModelId, by_its_name: bool) -> Result<Response, Failure> {
+        let mut chat = read(self.body)?;
+        if !by_its_name {
+            chat.model = model.as_str().to_owned();
+        }
+        let (name, stream) = (chat.model.clone(), chat.stream);
+        let chunks = Chunks::new(completion_id(), &chat);
+        let mut request = chat.into_request(model);
+        request.max_output_tokens = self.answer_bound(request.max_output_tokens);
+        let worst_case = Usage {
+            input_tokens: request.input_bound(),
+            output_tokens: request.max_output_tokens.unwrap_or_default().into(),
+        };
+        let bill = self.open_bill(&request.model, worst_case).await?;
+        let provider = bill.metering(self.api.catalog.clone());
+        if stream {
+            return match provider.stream(request).await {
+                Ok(deltas) => Ok(respond(model_chunks(chunks, deltas, bill))),
+                Err(error) => Err(failed(bill, error).await),
+            };
+        }
+        let answer = match llm::complete(&provider, request).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(failed(bill, error).await),
+        };
+        bill.finish(Outcome::Completed).await.map_err(Problem::from)?;
+        Ok(Json(completion(completion_id(), name, answer)).into_response())
+    }
+
+    /// The longest answer that a model may give: what is asked for, or as long as it likes. Whoever has a quota needs a
+    /// bound, because that much of it is set aside.
+    pub(super) fn answer_bound(self, asked: Option<u32>) -> Option<u32> {
+        let bound = || self.api.analyses.panel.max_output_tokens;
+        asked.or_else(|| self.allowance.has_quota().then(bound))
+    }
+
+    /// Sets aside what a call of one model can take at most, and begins its record.
+    pub(super) async fn open_bill(self, model: &ModelId, worst_case: Usage) -> Result<Bill, Problem> {
+        let reservation = self.allowance.call(model, worst_case).await?;
+        let to_record = ledger::Request {
+            account: self.principal.account(),
+            key: self.principal.key(),
+            operation: Operation::Chat(model.clone()),
+            analysis: None,
+        };
+        Ok(Bill::open(&self.api.analyses.ledger, to_record, reservation).await?)
+    }
 }
 
 async fn ask_panel(
@@ -120,72 +219,6 @@ async fn ask_panel(
         Json(body),
     )
         .into_response())
-}
-
-async fn ask_model(
-    api: &Api,
-    chat: Chat,
-    model: ModelId,
-    principal: &Principal,
-    allowance: &Allowance,
-) -> Result<Response, Problem> {
-    let (name, stream) = (chat.model.clone(), chat.stream);
-    let chunks = Chunks::new(completion_id(), &chat);
-    let mut request = chat.into_request(model);
-    request.max_output_tokens = answer_bound(api, request.max_output_tokens, allowance);
-    let worst_case = Usage {
-        input_tokens: request.input_bound(),
-        output_tokens: request.max_output_tokens.unwrap_or_default().into(),
-    };
-    let bill = open_bill(api, &request.model, worst_case, principal, allowance).await?;
-    let provider = bill.metering(api.catalog.clone());
-    if stream {
-        return match provider.stream(request).await {
-            Ok(deltas) => Ok(respond(model_chunks(chunks, deltas, bill))),
-            Err(error) => Err(failed(bill, error).await),
-        };
-    }
-    let answer = match llm::complete(&provider, request).await {
-        Ok(answer) => answer,
-        Err(error) => return Err(failed(bill, error).await),
-    };
-    bill.finish(Outcome::Completed).await?;
-    Ok(Json(completion(completion_id(), name, answer)).into_response())
-}
-
-/// The longest answer that a model may give: what is asked for, or as long as it likes. Whoever has a quota needs a
-/// bound, because that much of it is set aside.
-pub(super) fn answer_bound(api: &Api, asked: Option<u32>, allowance: &Allowance) -> Option<u32> {
-    asked.or_else(|| {
-        allowance
-            .has_quota()
-            .then_some(api.analyses.panel.max_output_tokens)
-    })
-}
-
-/// Sets aside what a call of one model can take at most, and begins its record.
-pub(super) async fn open_bill(
-    api: &Api,
-    model: &ModelId,
-    worst_case: Usage,
-    principal: &Principal,
-    allowance: &Allowance,
-) -> Result<Bill, Problem> {
-    let reservation = allowance.call(model, worst_case).await?;
-    let to_record = ledger::Request {
-        account: principal.account(),
-        key: principal.key(),
-        operation: Operation::Chat(model.clone()),
-        analysis: None,
-    };
-    Ok(Bill::open(&api.analyses.ledger, to_record, reservation).await?)
-}
-
-/// Ends a request that a provider failed.
-pub(super) async fn failed(bill: Bill, error: llm::Error) -> Problem {
-    // The answer is an error, whether that is recorded or not.
-    let _ = bill.finish(Outcome::Failed).await;
-    provider_failed(error)
 }
 
 fn completion_id() -> String {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
-    chat_completions::failed,
+    failure::failed,
     request::Chat,
     wire::{ChatCompletionChunk, ChunkChoice, ChunkDelta, Logprobs},
 };
@@ -144,11 +144,11 @@ pub(super) fn model_chunks(
                     return;
                 }
                 Some(Err(failure)) => {
-                    yield error(&failed(bill, failure).await);
+                    yield error(&failed(bill, failure).await.into());
                     return;
                 }
                 None => {
-                    yield error(&failed(bill, Error::Incomplete).await);
+                    yield error(&failed(bill, Error::Incomplete).await.into());
                     return;
                 }
             }

@@ -5,12 +5,42 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::model_not_found;
-use crate::{http::Problem, limits::whole_seconds, llm::Error};
+use crate::{bill::Bill, domain::Outcome, http::Problem, limits::whole_seconds, llm::Error};
 
 /// When to come back, where the provider does not say.
 const SOON: Duration = Duration::from_secs(1);
 
-pub(super) fn provider_failed(error: Error) -> Problem {
+/// Why a model gave no answer.
+pub(super) enum Failure {
+    /// It was not asked.
+    NotAsked(Problem),
+    /// It was asked, and failed.
+    Provider(Error),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::NotAsked(problem)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotAsked(problem) => problem,
+            Failure::Provider(error) => provider_failed(error),
+        }
+    }
+}
+
+/// Ends a request that a provider failed.
+pub(super) async fn failed(bill: Bill, error: Error) -> Failure {
+    // The answer is an error, whether that is recorded or not.
+    let _ = bill.finish(Outcome::Failed).await;
+    Failure::Provider(error)
+}
+
+fn provider_failed(error: Error) -> Problem {
     tracing::warn!(%error, "a provider failed a request");
     match error {
         Error::UnknownModel(model) => model_not_found(model.as_str()),

@@ -1,6 +1,6 @@
 //! Requests to a provider that speaks OpenAI's language itself: they and their answers go through byte for byte.
 
-use std::{borrow::Cow, convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
 use axum::{
     body::Body,
@@ -12,25 +12,19 @@ use http::{HeaderValue, header};
 use memchr::memmem;
 
 use super::{
-    PANEL,
-    chat_completions::{answer_bound, failed, open_bill},
+    chat_completions::Asking,
     chunks::error_event,
+    failure::{Failure, failed},
     request::Chat,
     wire::ChatRequest,
 };
 use crate::{
-    auth::Principal,
     bill::Bill,
     domain::{ModelId, Outcome, Usage},
-    http::{
-        Api, Problem,
-        body::{is_object, parse},
-        sse,
-    },
-    limits::Allowance,
+    http::{Problem, body::parse, sse},
     llm::{
-        input_bound,
-        openai::{Envelope, PassThrough, Passed, PassedStream, Piece},
+        Watch, input_bound,
+        openai::{PassThrough, Passed, PassedStream, Piece},
     },
     metering::Call,
 };
@@ -38,73 +32,53 @@ use crate::{
 /// The event that ends every stream.
 const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 
-/// A request that can go on as it is.
-pub(super) struct Passable<'a> {
-    body: &'a Bytes,
-    envelope: Envelope<'a>,
+/// Sends a request on, and its answer back.
+pub(super) async fn ask(
+    asking: Asking<'_>,
     model: ModelId,
-    way: Arc<dyn PassThrough>,
-}
-
-impl<'a> Passable<'a> {
-    /// None: the request is for the panel, for a provider with another language, or wrong.
-    pub(super) fn find(api: &Api, body: &'a Bytes) -> Option<Self> {
-        if !is_object(body) {
-            return None;
+    way: &dyn PassThrough,
+) -> Result<Response, Failure> {
+    let Asking {
+        api, body, envelope, ..
+    } = asking;
+    let bound = asking.answer_bound(envelope.most_output_tokens());
+    let answers = u64::from(envelope.n.unwrap_or(1));
+    let worst_case = Usage {
+        input_tokens: read_at_most(body),
+        output_tokens: u64::from(bound.unwrap_or_default()).saturating_mul(answers),
+    };
+    let bill = asking.open_bill(&model, worst_case).await?;
+    let watch = api.catalog.watch(&model);
+    let answer = match way.pass(&model, body, bound).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            watch.failed(&error);
+            return Err(failed(bill, error).await);
         }
-        let envelope = Envelope::read(body).ok()?;
-        let name: Cow<'_, str> = envelope.model()?;
-        if name == PANEL {
-            return None;
-        }
-        let model = api.catalog.find(&name)?.id.clone();
-        let way = api.catalog.pass_through(&model)?;
-        Some(Self {
-            body,
-            envelope,
-            model,
-            way,
-        })
+    };
+    let call = bill.call(model, body.len());
+    if envelope.stream.unwrap_or(false) {
+        let events = events(
+            PassedStream::new(answer),
+            bill,
+            call,
+            watch,
+            envelope.wants_usage(),
+        );
+        return Ok(sse::of_bytes(Body::from_stream(events)));
     }
-
-    /// Sends it, and the answer back.
-    pub(super) async fn pass(
-        self,
-        api: &Api,
-        principal: &Principal,
-        allowance: &Allowance,
-    ) -> Result<Response, Problem> {
-        let Self {
-            body,
-            envelope,
-            model,
-            way,
-        } = self;
-        let bound = answer_bound(api, envelope.most_output_tokens(), allowance);
-        let answers = u64::from(envelope.n.unwrap_or(1));
-        let worst_case = Usage {
-            input_tokens: read_at_most(body),
-            output_tokens: u64::from(bound.unwrap_or_default()).saturating_mul(answers),
-        };
-        let bill = open_bill(api, &model, worst_case, principal, allowance).await?;
-        let answer = match way.pass(&model, body, bound).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(failed(bill, error).await),
-        };
-        let call = bill.call(model, body.len());
-        if envelope.stream.unwrap_or(false) {
-            let events = events(PassedStream::new(answer), bill, call, envelope.wants_usage());
-            return Ok(sse::of_bytes(Body::from_stream(events)));
+    let Passed { body, usage } = match Passed::read(answer).await {
+        Ok(passed) => passed,
+        Err(error) => {
+            watch.failed(&error);
+            return Err(failed(bill, error).await);
         }
-        let Passed { body, usage } = match Passed::read(answer).await {
-            Ok(passed) => passed,
-            Err(error) => return Err(failed(bill, error).await),
-        };
-        call.took(usage.unwrap_or_else(|| Usage::guess(call.read(), body.len())));
-        bill.finish(Outcome::Completed).await?;
-        let json = HeaderValue::from_static("application/json");
-        Ok(([(header::CONTENT_TYPE, json)], body).into_response())
-    }
+    };
+    watch.succeeded();
+    call.took(usage.unwrap_or_else(|| Usage::guess(call.read(), body.len())));
+    bill.finish(Outcome::Completed).await.map_err(Problem::from)?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], body).into_response())
 }
 
 /// The most tokens that a request's conversation can have: no token is shorter than a byte, but pictures are.
@@ -121,11 +95,14 @@ fn events(
     mut answer: PassedStream,
     bill: Bill,
     mut call: Call,
+    mut watch: Watch,
     wants_usage: bool,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     async_stream::stream! {
         loop {
-            match answer.next().await {
+            let next = answer.next().await;
+            watch.begun();
+            match next {
                 Ok(Piece::Event { raw, written }) => {
                     call.wrote(written);
                     yield Ok(raw);
@@ -139,7 +116,8 @@ fn events(
                 Ok(Piece::End) => break,
                 Err(error) => {
                     answer.over(Err(&error));
-                    yield Ok(error_event(&failed(bill, error).await));
+                    watch.failed(&error);
+                    yield Ok(error_event(&failed(bill, error).await.into()));
                     return;
                 }
             }
@@ -148,6 +126,7 @@ fn events(
             call.took(usage);
         }
         answer.over(Ok(()));
+        watch.succeeded();
         yield Ok(match bill.finish(Outcome::Completed).await {
             Ok(()) => DONE,
             Err(problem) => error_event(&problem.into()),

@@ -16,6 +16,11 @@ struct Behind {
 impl Behind {
     /// One that speaks this language and behaves by this script. `fields` are further ones of its entry.
     async fn of(kind: &str, script: Script, fields: &str) -> Self {
+        Self::with(kind, script, fields, "").await
+    }
+
+    /// The same, with more in its configuration file.
+    async fn with(kind: &str, script: Script, fields: &str, more: &str) -> Self {
         let llm = script.start().await.unwrap();
         let base_url = match kind {
             "openai" => llm.openai_base_url(),
@@ -24,7 +29,7 @@ impl Behind {
         };
         let file = format!(
             "providers:\n  - {{name: {kind}, kind: {kind}, baseUrl: '{base_url}', apiKeyVariable: STAND_IN_KEY{fields}}}\n\
-             panel: {{models: [{kind}/one, {kind}/two, {kind}/three], synthesizer: {kind}/editor}}\n"
+             panel: {{models: [{kind}/one, {kind}/two, {kind}/three], synthesizer: {kind}/editor}}\n{more}"
         );
         let vars = [("ULTRA_MODE", "real"), ("STAND_IN_KEY", "sk-stand-in")];
         let service = Service::start(&vars, Some(&file)).await;

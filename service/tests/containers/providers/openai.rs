@@ -185,3 +185,62 @@ async fn a_provider_that_fails_again_and_again_is_left_alone_for_a_moment() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn where_a_model_cannot_answer_the_next_one_does_and_real_traffic_tells_how_all_do() {
+    let script = Llm::scripted()
+        .for_model("one")
+        .always_fail(Fault::status(500))
+        .for_model("two")
+        .always_fail(Fault::status(401))
+        .for_model("three")
+        .always_answer("From the third.");
+    let fallbacks = "fallbacks: {openai/one: [openai/two, openai/three]}";
+    let behind = Behind::with("openai", script, ", retries: 0", fallbacks).await;
+    for stream in [false, true] {
+        let body = json!({"model": "openai/one", "messages": user(QUESTION), "stream": stream});
+        let answer = behind
+            .service
+            .post("/v1/chat/completions", &body)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        let text = answer.text().await.unwrap();
+        assert!(
+            text.contains("three") && (stream || text.contains("From the third.")),
+            "{text}"
+        );
+    }
+    let health = crate::harness::answer_to(behind.service.get("/api/v1/models/health")).await;
+    let told: Vec<_> = health["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| {
+            (
+                model["model"].as_str().unwrap(),
+                model["status"].as_str().unwrap(),
+                model["calls"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("openai/one", "down", 2),
+            ("openai/three", "up", 2),
+            ("openai/two", "down", 2)
+        ],
+        "{health}"
+    );
+
+    // What is wrong stays wrong, whoever is asked.
+    behind
+        .llm
+        .set_script(Llm::scripted().always_fail(Fault::status(400)));
+    let asked = behind.llm.requests().len();
+    let body = json!({"model": "openai/one", "messages": user(QUESTION)});
+    assert_eq!(behind.complete(body).await.0, 400);
+    assert_eq!(behind.llm.requests().len(), asked + 1);
+}
