@@ -16,6 +16,12 @@ mod auth;
 mod cache;
 #[path = "containers/canary.rs"]
 mod canary;
+#[path = "containers/clients/mod.rs"]
+mod clients;
+#[path = "contract/mod.rs"]
+mod contract;
+#[path = "containers/contract.rs"]
+mod contract_gate;
 #[path = "containers/credentials.rs"]
 mod credentials;
 #[path = "containers/errors.rs"]
@@ -38,6 +44,8 @@ mod matrix_rows;
 mod openai;
 #[path = "containers/outages.rs"]
 mod outages;
+#[path = "containers/page/mod.rs"]
+mod page;
 #[path = "containers/panel.rs"]
 mod panel;
 #[path = "containers/program.rs"]
@@ -54,3 +62,5 @@ mod secrets;
 mod shutdown;
 #[path = "containers/store.rs"]
 mod store;
+
+use auth::people;

@@ -7,17 +7,25 @@
     reason = "what a test needs is there, or the test fails; figures are printed"
 )]
 
+#[path = "contract/mod.rs"]
+mod contract;
 #[expect(dead_code, reason = "most of it is for the containers layer")]
 #[path = "containers/harness.rs"]
 mod harness;
 #[path = "matrix/mod.rs"]
 mod matrix;
 #[expect(dead_code, reason = "most of it is for the containers layer")]
+#[path = "containers/auth/people.rs"]
+mod people;
+#[expect(dead_code, reason = "most of it is for the containers layer")]
 #[path = "containers/program.rs"]
 mod program;
 #[path = "promise/mod.rs"]
 mod promise;
 
+use std::time::Duration;
+
+use contract::Effort;
 use matrix::{Lost, Trouble};
 use promise::Blow::{Both, Postgres, Service};
 
@@ -60,4 +68,17 @@ async fn only_what_needs_postgres_waits_whatever_is_the_matter_with_both() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_writes_nothing_goes_on_while_disks_are_full() {
     matrix::holds([Lost::Postgres, Lost::Both].map(|lost| (lost, Trouble::OutOfDisk))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_asked_for_the_answers_are_as_documented() {
+    for seed in 1..=3 {
+        let deadline = Duration::from_secs(600);
+        contract::is_kept(&Effort {
+            seed,
+            examples: 100,
+            deadline,
+        })
+        .await;
+    }
 }

@@ -1,10 +1,12 @@
 //! What the machine has of what the tests need, what it lacks, what each lacking thing costs, and how to get it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::cache_dir::CacheDir;
+use crate::clients::{self, Tool};
 use crate::provision::{Engine, Image, Progress, Provisioner, has_mirror, which};
 
 /// The findings about one machine.
@@ -61,6 +63,11 @@ const KUBERNETES_PROGRAM: Cost = Cost {
     megabytes: 350,
     seconds: 45,
 };
+/// The largest of them, the browser.
+const TOOL: Cost = Cost {
+    megabytes: 400,
+    seconds: 25,
+};
 const PROVISION: &str = "cargo testenv provision";
 
 /// Looks at the machine, and changes nothing.
@@ -71,6 +78,7 @@ pub async fn examine(cache: &CacheDir) -> Report {
     for image in Image::all() {
         findings.push(image_finding(engine.as_ref().ok(), &image).await);
     }
+    findings.extend(clients::tools().map(|(tool, found)| tool_finding(tool, found)));
     let needed = findings
         .iter()
         .filter_map(|finding| finding.cost)
@@ -189,6 +197,22 @@ async fn image_finding(engine: Option<&Engine>, image: &Image) -> Finding {
             State::Missing,
             error.to_string(),
             "correct what the engine says",
+        ),
+    }
+}
+
+/// Tests of clients and of the page need it.
+fn tool_finding(tool: Tool, found: Option<PathBuf>) -> Finding {
+    match found {
+        Some(path) => Finding::here(tool.what(), path.display().to_string()),
+        None if clients::can_install() => {
+            Finding::absent(tool.what(), State::Made, "not installed", PROVISION).costing(TOOL)
+        }
+        None => Finding::absent(
+            tool.what(),
+            State::Missing,
+            "not installed",
+            format!("install {tool}"),
         ),
     }
 }

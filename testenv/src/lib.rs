@@ -32,7 +32,6 @@ mod file_lock;
 mod host;
 #[cfg(feature = "llm")]
 pub mod llm;
-#[cfg(feature = "cli")]
 mod program;
 mod protocol;
 #[cfg(feature = "cli")]

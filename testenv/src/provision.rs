@@ -20,7 +20,6 @@ use std::path::PathBuf;
 use nix::sys::statvfs::statvfs;
 
 pub use engine::Engine;
-pub(crate) use engine::which;
 pub use error::{Error, Result};
 pub use images::Image;
 pub(crate) use images::has_mirror;
@@ -31,6 +30,7 @@ use external::External;
 
 use crate::cache_dir::{CacheDir, CacheLock};
 use crate::clients;
+pub(crate) use crate::program::which;
 use crate::run::{RUN_VARIABLE, RunId};
 
 /// Makes the parts that a run needs, out of what the machine has.
@@ -81,7 +81,7 @@ impl Provisioner {
         }
         let step = self
             .progress
-            .begin("stock clients, as a virtual environment of Python");
+            .begin("stock clients for Python and Node, and a browser");
         clients::provision_in(&self.cache).await?;
         step.done("");
         Ok(())

@@ -81,7 +81,6 @@ impl AnalysisRequest {
             (Analysis = "application/json"),
             (Event = "text/event-stream"),
         )),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Too few models answered, or there is no room for the record.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -159,7 +158,6 @@ pub(super) struct AnalysisList {
     params(PageQuery),
     responses(
         (status = 200, description = "A page of analyses.", body = AnalysisList),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -172,7 +172,7 @@ impl From<TokenPair> for Tokens {
     responses(
         (status = 202, description = "If the address was free, it can log in now."),
         (status = 403, description = "Registration is closed, or needs an invitation.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "The address has tried too often.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -202,7 +202,6 @@ pub(super) async fn register(
         (status = 200, description = "Tokens of a new session.", body = Tokens),
         (status = 401, description = "The address or the password is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "The account or the address was tried too often.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -228,7 +227,6 @@ pub(super) async fn login(
         (status = 200, description = "New tokens of the same session.", body = Tokens),
         (status = 401, description = "The refresh token is not valid.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "The address has tried too often.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -282,7 +280,6 @@ pub(super) async fn me(State(api): State<Api>, caller: LoggedIn) -> Result<Json<
     responses(
         (status = 204, description = "It is changed; log in with it."),
         (status = 429, description = "The account or the address was tried too often.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -317,8 +314,8 @@ pub(super) async fn change_password(
     request_body = Erasure,
     responses(
         (status = 204, description = "It is gone."),
+        (status = 409, description = "It is the only admin who can log in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "The account or the address was tried too often.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

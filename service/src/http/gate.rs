@@ -1,13 +1,13 @@
 //! Whether a group of routes is public, or what it needs; and what its documentation says of that.
 
 use utoipa::openapi::{
-    ContentBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
+    OpenApi, PathItem,
     path::Operation,
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::Api;
+use super::{Api, document};
 use crate::auth::Access;
 
 const SCHEME: &str = "bearer";
@@ -38,15 +38,16 @@ impl Gate {
             return;
         };
         operation.security = Some(vec![SecurityRequirement::new(SCHEME, scopes(access))]);
-        let responses = &mut operation.responses.responses;
         for (status, description) in [
             ("401", "There is no valid credential."),
             ("403", "The credential does not reach so far."),
             ("429", "A limit is reached; `Retry-After` says until when."),
+            (
+                "503",
+                "It cannot be told who asks; `Retry-After` says when to ask again.",
+            ),
         ] {
-            responses
-                .entry(status.to_owned())
-                .or_insert_with(|| RefOr::T(error(path, description)));
+            document::answers(path, operation, status, description);
         }
     }
 
@@ -76,22 +77,8 @@ fn scopes(access: Access) -> Vec<String> {
     }
 }
 
-fn error(path: &str, description: &str) -> Response {
-    let (media_type, schema) = if path.starts_with("/v1/") {
-        ("application/json", "ErrorBody")
-    } else {
-        ("application/problem+json", "ProblemBody")
-    };
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name(schema)))
-        .build();
-    ResponseBuilder::new()
-        .description(description)
-        .content(media_type, content)
-        .build()
-}
-
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// All operations of a path.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem {
         get,
         put,

@@ -27,7 +27,7 @@ const HEALTH_JSON: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "applicatio
 #[into_params(parameter_in = Query)]
 pub(super) struct Detail {
     /// Whether to tell what only admins may know: pools, breakers, caches, keys. `?detailed` is enough.
-    #[param(value_type = Option<bool>)]
+    #[param(pattern = "^(true|false)?$")]
     detailed: Option<String>,
 }
 

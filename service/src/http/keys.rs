@@ -167,7 +167,6 @@ impl KeyRequest {
     responses(
         (status = 201, description = "The key.", body = NewKeyBody),
         (status = 409, description = "There are 100 keys already that have neither ended nor been revoked.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

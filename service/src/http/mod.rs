@@ -9,6 +9,7 @@ mod client_address;
 mod context;
 mod cors;
 mod docs;
+mod document;
 mod drain;
 mod gate;
 mod health;

@@ -1,7 +1,7 @@
 //! Lists that may be long, page by page. A page begins behind the last entry of the one before, so that what comes or
 //! goes meanwhile moves nothing.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use utoipa::IntoParams;
 
 use crate::store::Page;
@@ -17,6 +17,7 @@ pub(super) struct PageQuery {
     after: Option<uuid::Uuid>,
     /// How many at most: 1 to 200, 50 where nothing is said.
     #[param(minimum = 1, maximum = 200)]
+    #[serde(default, deserialize_with = "within_bounds")]
     limit: Option<u32>,
 }
 
@@ -24,8 +25,17 @@ impl PageQuery {
     pub(super) fn page<T: From<uuid::Uuid>>(&self) -> Page<T> {
         Page {
             after: self.after.map(T::from),
-            limit: self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
+            limit: self.limit.unwrap_or(DEFAULT_LIMIT),
         }
+    }
+}
+
+fn within_bounds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let limit = u32::deserialize(deserializer)?;
+    if (1..=MAX_LIMIT).contains(&limit) {
+        Ok(Some(limit))
+    } else {
+        Err(D::Error::custom(format_args!("limit is from 1 to {MAX_LIMIT}")))
     }
 }
 

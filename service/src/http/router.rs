@@ -16,8 +16,8 @@ use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    Api, Problem, admin, analyses, auth, authentication, body, context, cors, docs, drain, gate::Gate,
-    health, keys, models, openai, page, problem, security_headers, usage,
+    Api, Problem, admin, analyses, auth, authentication, body, context, cors, docs, document, drain,
+    gate::Gate, health, keys, models, openai, page, problem, security_headers, usage,
 };
 use crate::{auth::Access, domain::Scope};
 
@@ -45,6 +45,9 @@ fn entrance() -> OpenApiRouter<Api> {
         .routes(routes!(auth::refresh))
         .routes(routes!(auth::jwks))
         .route("/", get(page::index))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .route("/icon.svg", get(page::icon))
         .route("/docs", get(docs::index))
         .route("/docs/", get(docs::start))
         .route("/docs/{*path}", get(docs::file))
@@ -134,7 +137,7 @@ pub fn router(api: Api) -> Router {
     let interface = interface.layer(from_fn_with_state(api.clone(), drain::count));
     let (_, observation) = Gate::Public.document(observation());
     let (routes, document) = interface.merge(observation).split_for_parts();
-    let document = json(&Gate::describe(document));
+    let document = json(&document::complete(Gate::describe(document)));
     routes
         .route(
             "/openapi.json",
@@ -163,7 +166,9 @@ pub fn openapi() -> String {
         all = all.merge(gate.document(routes).1);
     }
     let (_, observation) = Gate::Public.document(observation());
-    json(&Gate::describe(all.merge(observation).into_openapi()))
+    json(&document::complete(Gate::describe(
+        all.merge(observation).into_openapi(),
+    )))
 }
 
 fn json(document: &utoipa::openapi::OpenApi) -> String {
@@ -203,7 +208,16 @@ mod tests {
     use super::*;
 
     /// What is public and no part of the API, by declaration; `/openapi.json` is one more.
-    const PAGES: [&str; 5] = ["/", "/api/health", "/docs", "/docs/", "/docs/{*path}"];
+    const PAGES: [&str; 8] = [
+        "/",
+        "/api/health",
+        "/docs",
+        "/docs/",
+        "/docs/{*path}",
+        "/icon.svg",
+        "/page.css",
+        "/page.js",
+    ];
 
     /// The paths of a router, which shows them to a debugger only.
     fn paths(router: &Router<Api>) -> BTreeSet<String> {

@@ -225,7 +225,6 @@ impl From<Left> for QuotaBody {
     params(Days),
     responses(
         (status = 200, description = "What was used.", body = OwnUsageBody),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 /// Who says a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = MessageRole)] // an account has a role too
 pub enum Role {
     /// Instructions.
     System,

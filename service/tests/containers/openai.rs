@@ -1,7 +1,4 @@
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use ultra_testenv::clients;
 
 use crate::harness::{QUESTION, Service, answer_to, events, json_of};
 
@@ -175,54 +172,4 @@ async fn a_model_that_nobody_has_is_a_404_and_one_that_fails_a_503() {
     );
     let model = answer_to(service.get("/v1/models/mock/analyst")).await;
     assert_eq!(model["owned_by"], "mock");
-}
-
-const SCRIPT: &str = r#"
-import json, openai
-
-client = openai.OpenAI(max_retries=0)
-messages = [
-    {"role": "system", "content": "Be brief."},
-    {"role": "user", "content": "Should a small team run its own Postgres?"},
-]
-whole = client.chat.completions.create(model="ultra", messages=messages)
-chunks = list(client.chat.completions.create(
-    model="mock/analyst", messages=messages, stream=True, stream_options={"include_usage": True}))
-try:
-    client.chat.completions.create(model="nobody", messages=messages)
-    missing = None
-except openai.NotFoundError as error:
-    missing = error.code
-try:
-    client.chat.completions.create(model="ultra", messages=messages, n=2)
-    refused = None
-except openai.BadRequestError as error:
-    refused = error.param
-print(json.dumps({
-    "whole": whole.choices[0].message.content,
-    "finish": whole.choices[0].finish_reason,
-    "total": whole.usage.total_tokens,
-    "streamed": "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices),
-    "stream_total": chunks[-1].usage.total_tokens,
-    "models": [model.id for model in client.models.list()],
-    "model": client.models.retrieve("ultra").id,
-    "missing": missing,
-    "refused": refused,
-}))
-"#;
-
-#[tokio::test]
-async fn the_stock_openai_sdk_works_unmodified() {
-    let service = Service::alone().await;
-    let python = clients::python(clients::PYTHON_SDKS).await.unwrap();
-    let base_url = format!("{}/v1", service.url);
-    let environment = [("OPENAI_BASE_URL", base_url.as_str()), ("OPENAI_API_KEY", "any")];
-    let output = python
-        .run(SCRIPT, &environment, Duration::from_secs(60))
-        .await
-        .unwrap()
-        .success()
-        .unwrap();
-    let seen = json_of(output.trim());
-    insta::assert_json_snapshot!(seen);
 }

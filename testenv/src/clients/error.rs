@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use super::Output;
+use super::{Output, Tool};
 use crate::cache_dir::CacheDirError;
 
 /// Why a client could not be made or run.
@@ -12,19 +12,16 @@ pub enum Error {
     /// The cache folder cannot be used.
     #[error(transparent)]
     CacheDir(#[from] CacheDirError),
-    /// There is no Python that can make virtual environments.
-    #[error(
-        "no usable python3 on PATH ({reason}): install Python 3.11 or newer with its venv module \
-         (Debian and Ubuntu: `apt-get install python3-venv`)"
-    )]
-    Interpreter {
+    /// A program of the machine's own is not there, or cannot be used.
+    #[error("no usable program ({reason}): install {tool}")]
+    Tool {
+        /// The program.
+        tool: Tool,
         /// What the attempt said.
         reason: String,
     },
-    /// The virtual environment could not be made.
-    #[error(
-        "could not {step} for the Python clients: {reason}; the next run continues with what was downloaded"
-    )]
+    /// The folder with the clients could not be made.
+    #[error("could not {step} for the clients: {reason}; the next run continues with what was downloaded")]
     Environment {
         /// What was being done.
         step: &'static str,

@@ -38,7 +38,11 @@ impl Output {
     pub(super) fn last_words(&self) -> String {
         let lines = || self.stderr.lines().chain(self.stdout.lines()).map(str::trim);
         lines()
-            .find(|line| line.starts_with("ERROR") || line.starts_with("E: "))
+            .find(|line| {
+                ["ERROR", "E: ", "npm error"]
+                    .iter()
+                    .any(|mark| line.starts_with(mark))
+            })
             .or_else(|| lines().rfind(|line| !line.is_empty()))
             .map_or_else(|| self.status.to_string(), str::to_owned)
     }
@@ -70,6 +74,21 @@ pub(super) async fn of(mut command: Command, what: &'static str, timeout: Durati
             after: timeout,
             printed: stdout + &stderr,
         }),
+    }
+}
+
+/// A step on the way to a client.
+pub(super) async fn step(step: &'static str, command: Command, deadline: Duration) -> Result<(), Error> {
+    let failed = |reason| Error::Environment { step, reason };
+    let output = match of(command, "making the clients", deadline).await {
+        Ok(output) => output,
+        Err(Error::Io { source, .. }) => return Err(failed(source.to_string())),
+        Err(error) => return Err(error),
+    };
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(failed(output.last_words()))
     }
 }
 

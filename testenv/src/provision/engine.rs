@@ -12,6 +12,7 @@ use nix::unistd::Uid;
 
 use super::Provisioner;
 use super::error::{Error, Result};
+use crate::program::which;
 
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
 const DAEMON_START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -303,14 +304,6 @@ fn well_known_sockets() -> Vec<PathBuf> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// The path of a program that `PATH` finds.
-pub(crate) fn which(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|candidate| candidate.is_file())
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use ultra_testenv::clients::{self, Error, PYTHON_SDKS};
+use tokio::process::Command;
+use ultra_testenv::clients::{self, Error, NODE_PACKAGES, NodePackages, PYTHON_SDKS};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Needs nothing from the package index.
@@ -88,5 +89,50 @@ async fn a_script_sees_the_given_variables_only() {
     assert!(
         matches!(&error, Error::Timeout { printed, .. } if printed.trim() == "begun"),
         "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_pinned_packages_are_what_a_module_imports_on_the_node_that_is_pinned_with_them() {
+    let node = clients::node(NODE_PACKAGES).await.unwrap();
+    let script = "
+        import {readFileSync} from 'node:fs';
+        const {dependencies, optionalDependencies} = JSON.parse(readFileSync('package.json', 'utf8'));
+        for (const [name, wanted] of Object.entries(dependencies)) {
+            if (!name.startsWith('@redocly')) await import(name);
+            const {version} = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8'));
+            if (version !== wanted) throw new Error(`${name} is ${version}, and not ${wanted}`);
+        }
+        const runtimes = new Set(Object.values(optionalDependencies));
+        if (!runtimes.has(process.versions.node)) throw new Error(`node is ${process.versions.node}`);
+        console.log(Object.keys(process.env).sort().join());
+    ";
+    let output = node
+        .run(script, &[("OPENAI_API_KEY", "k")], DEADLINE)
+        .await
+        .unwrap();
+    assert_eq!(output.success().unwrap().trim(), "HOME,OPENAI_API_KEY");
+}
+
+#[tokio::test]
+async fn packages_that_their_lock_does_not_name_are_not_installed() {
+    let cache = tempfile::tempdir().unwrap();
+    let packages = NodePackages {
+        manifest: r#"{"name": "x", "dependencies": {"left-pad": "1.3.0"}}"#,
+        lock: r#"{"name": "x", "lockfileVersion": 3, "packages": {}}"#,
+    };
+    let error = clients::node_in(cache.path(), packages).await.unwrap_err();
+    assert!(matches!(error, Error::Environment { .. }), "{error}");
+    assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    assert_eq!(environments(cache.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_browser_is_one_that_starts() {
+    let browser = clients::browser().await.unwrap();
+    let output = Command::new(browser).arg("--version").output().await.unwrap();
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("Chrom"),
+        "{output:?}"
     );
 }

@@ -79,7 +79,6 @@ impl From<AuditEntry> for AuditBody {
     params(PageQuery),
     responses(
         (status = 200, description = "A page of it.", body = AuditLog),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -91,7 +91,6 @@ pub(in crate::http) async fn list(State(api): State<Api>) -> Result<Json<Provide
         (status = 204, description = "It is kept, encrypted."),
         (status = 404, description = "There is no such provider in the configuration.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The service has no master key.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -33,7 +33,6 @@ pub(in crate::http) struct Whose {
     params(Whose, Days),
     responses(
         (status = 200, description = "What was used.", body = UsageBody),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

@@ -70,7 +70,6 @@ fn user_id(text: &str) -> Result<UserId, Problem> {
     params(PageQuery),
     responses(
         (status = 200, description = "A page of users.", body = Users),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -109,7 +108,6 @@ fn tier_name(api: &Api, text: &str) -> Result<TierName, Problem> {
     responses(
         (status = 200, description = "The user as it is now.", body = AccountBody),
         (status = 409, description = "It would be one's own rights, or those of the only admin who can log in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -142,7 +140,7 @@ pub(in crate::http) async fn change(
     params(("id" = UserId, Path, description = "The user.")),
     responses(
         (status = 204, description = "The user is gone."),
-        (status = "4XX", description = "The request is wrong.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is oneself, or the only admin who can log in.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is unavailable.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]

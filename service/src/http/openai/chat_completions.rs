@@ -50,7 +50,7 @@ use crate::{
             (ChatCompletion = "application/json"),
             (ChatCompletionChunk = "text/event-stream"),
         )),
-        (status = "4XX", description = "The request is wrong.", body = ErrorBody),
+        (status = 404, description = "There is no model of this name.", body = ErrorBody),
         (status = 503, description = "Too few models answered.", body = ErrorBody),
     ),
 )]

@@ -1,0 +1,13 @@
+const {page, prompt, askButton, alert, complete, close} = await open();
+await askButton.click();
+await complete();
+await prompt.fill('Another question, which nobody remembers?');
+await askButton.click();
+await alert.waitFor();
+const again = page.getByRole('button', {name: /^Ask again in \d+ s$/});
+await again.waitFor();
+assert.ok(await again.isDisabled());
+const left = async () => Number((await again.textContent()).match(/\d+/)[0]);
+const [first, deadline] = [await left(), Date.now() + 20_000];
+while ((await left()) >= first) assert.ok(Date.now() < deadline, 'the seconds are not counted down');
+await close(['429']);
