@@ -163,7 +163,7 @@ fn script(fault: &Fault, stage: Stage, extent: Extent) -> Script {
     })
 }
 
-fn check<T: Debug + PartialEq>(wrong: &mut Vec<String>, cell: &str, seen: T, expected: T) {
+fn check<T: Debug + PartialEq>(wrong: &mut Vec<String>, cell: &str, seen: &T, expected: &T) {
     if seen != expected {
         wrong.push(format!("{cell}: {seen:?} and not {expected:?}"));
     }
@@ -179,22 +179,22 @@ async fn wrong_cells(row: &Row) -> Vec<String> {
         let script = Llm::scripted().always_fail(row.fault_of_a_whole_answer());
         behind.llm.set_script(script);
         let seen = behind.whole(&model).await;
-        check(&mut wrong, &format!("{cell}, whole"), seen, row.whole);
+        check(&mut wrong, &format!("{cell}, whole"), &seen, &row.whole);
         behind
             .llm
             .set_script(Llm::scripted().always_fail(row.fault.clone()));
         let seen = behind.streamed(&model).await;
-        check(&mut wrong, &format!("{cell}, streamed"), seen, row.streamed);
+        check(&mut wrong, &format!("{cell}, streamed"), &seen, &row.streamed);
     }
     for (stage, extent, expected) in PANEL {
         behind.llm.set_script(script(&row.fault, stage, extent));
         let cell = format!("{}, {stage:?}, {extent:?}", row.name);
         let (seen, left_out) = behind.panel().await;
-        check(&mut wrong, &cell, seen, expected);
+        check(&mut wrong, &cell, &seen, &expected);
         for named in left_out {
             let detail = named["detail"].as_str().unwrap();
             let right = named["stage"] == stage.name() && detail.contains(row.detail);
-            check(&mut wrong, &format!("{cell}: {named}"), right, true);
+            check(&mut wrong, &format!("{cell}: {named}"), &right, &true);
         }
     }
     wrong
