@@ -20,6 +20,7 @@ enum Length {
     Chunks,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn told(error: std::io::Error) -> String {
     error.to_string()
 }

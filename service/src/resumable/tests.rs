@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::cache::{Breaker, BreakerState, Error, RemoteSize};
+use crate::cache::{Breaker, BreakerState, Claimed, Error, RemoteSize};
 
 /// A remote cache that can be lost.
 #[derive(Default)]
@@ -44,8 +44,8 @@ impl RemoteCache for Shared {
         Ok(())
     }
 
-    async fn claim(&self, _: &Key, _: &str, _: Duration) -> Result<bool, Error> {
-        self.call().map(|()| true)
+    async fn claim(&self, _: &Key, _: &str, _: Duration) -> Result<Claimed, Error> {
+        self.call().map(|()| Claimed::Here)
     }
 
     async fn prolong(&self, _: &Key, _: &str, _: Duration) -> Result<(), Error> {

@@ -410,6 +410,7 @@ fn priced(members: &[&str], budget: u64) -> Plan {
     let million = Price {
         input_per_million: Money::from_millionths(1_000_000),
         output_per_million: Money::from_millionths(1_000_000),
+        long_prompts: None,
     };
     let names = members.iter().copied().chain(["m/s"]);
     let prices: BTreeMap<ModelId, Price> = names.map(|name| (name.parse().unwrap(), million)).collect();
