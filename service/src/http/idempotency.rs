@@ -197,8 +197,11 @@ fn used_for_another() -> Problem {
 fn cannot_promise(error: &store::Error) -> Problem {
     tracing::warn!(%error, "what is to be answered once cannot be looked up");
     if error.is_outage() {
-        let detail = "Whether this was answered already cannot be looked up at the moment; try again later, or \
-                      without an idempotency-key.";
+        let class = error.class();
+        let detail = format!(
+            "Whether this was answered already cannot be looked up at the moment ({class}); try again later, or \
+             without an idempotency-key."
+        );
         Problem::unavailable("idempotency-unavailable", detail)
     } else {
         Problem::internal()

@@ -20,6 +20,8 @@ use crate::{
     store::fresh::open,
 };
 
+const A_BUSY_MACHINE_IS_NO_OUTAGE: (&str, &str) = ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "30s");
+
 fn analysis(service: &Service, key: &str, prompt: &str) -> RequestBuilder {
     let body = json!({"prompt": prompt, "options": {"cache": false}});
     service
@@ -117,7 +119,7 @@ async fn a_key_is_for_one_request_of_one_account() {
 async fn what_is_under_way_is_not_begun_again_by_any_replica() {
     let stack = Stack::builder().postgres().start().await.unwrap();
     let database = stack.postgres().fresh_database().await.unwrap();
-    let vars = [("DATABASE_URL", database.url())];
+    let vars = [("DATABASE_URL", database.url()), A_BUSY_MACHINE_IS_NO_OUTAGE];
     let replicas = [
         Service::start(&vars, None).await,
         Service::start(&vars, None).await,
@@ -160,7 +162,8 @@ async fn what_is_under_way_is_not_begun_again_by_any_replica() {
 async fn a_failure_a_client_that_went_away_and_a_holder_that_died_leave_the_key_free() {
     let stack = Stack::builder().postgres().start().await.unwrap();
     let database = stack.postgres().fresh_database().await.unwrap();
-    let service = Service::start(&[("DATABASE_URL", database.url())], None).await;
+    let vars = [("DATABASE_URL", database.url()), A_BUSY_MACHINE_IS_NO_OUTAGE];
+    let service = Service::start(&vars, None).await;
     service.dependency_is("database", "up").await;
 
     let failed = async || chat(&service, "failed", "mock/unavailable").send().await.unwrap();
@@ -231,7 +234,7 @@ async fn without_the_database_the_promise_is_not_given_and_everything_else_goes_
     let database = stack.postgres().fresh_database().await.unwrap();
     let vars = [
         ("DATABASE_URL", database.url()),
-        ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "2s"),
+        ("ULTRA_DATABASE_ACQUIRE_TIMEOUT", "10s"),
     ];
     let service = Service::start(&vars, None).await;
     assert_eq!(
