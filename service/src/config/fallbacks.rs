@@ -1,22 +1,21 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Mode, Provider,
-    panel::unknown,
+    offered::Offered,
     yaml::{Problem, key},
 };
 use crate::domain::ModelId;
 
 /// Who is asked where a model cannot answer: what is wrong with it.
-pub(super) fn problems(
-    fallbacks: &BTreeMap<ModelId, Vec<ModelId>>,
-    mode: Mode,
-    providers: &[Provider],
-) -> Vec<Problem> {
+pub(super) fn problems(fallbacks: &BTreeMap<ModelId, Vec<ModelId>>, offered: &Offered<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (model, others) in fallbacks {
         let path = key("fallbacks").key(model.as_str());
-        problems.extend(unknown(model, mode, providers).map(|text| Problem::new(path.clone(), text)));
+        problems.extend(
+            offered
+                .unknown(model)
+                .map(|text| Problem::new(path.clone(), text)),
+        );
         for (index, other) in others.iter().enumerate() {
             let path = path.clone().index(index);
             let text = if other == model {
@@ -24,7 +23,7 @@ pub(super) fn problems(
             } else if others[..index].contains(other) {
                 Some(format!("names {other} twice"))
             } else {
-                unknown(other, mode, providers)
+                offered.unknown(other)
             };
             problems.extend(text.map(|text| Problem::new(path, text)));
         }

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Default, Error, Kind, Mode, Panel, Price, Production, Provider, Shape, Tier, Variable, fallbacks,
+    Default, Error, Kind, MockModel, Mode, Panel, Price, Production, Provider, Shape, Tier, Variable,
+    fallbacks, mock,
+    offered::Offered,
     panel::PanelFile,
     providers,
     providers::ProviderFile,
@@ -57,6 +59,9 @@ pub(super) struct ConfigFile {
     panel: PanelFile,
     /// Who runs models. OpenAI, Anthropic and Google need no entry here where variables hold their keys.
     providers: Vec<ProviderFile>,
+    /// How stand-ins behave, by their full names, which may be new ones.
+    #[schemars(with = "BTreeMap<String, MockModel>")]
+    mock: BTreeMap<ModelId, MockModel>,
     /// Who is asked where a model cannot answer, in this order, by the model's full name; for requests to one model, not
     /// for panels.
     #[schemars(with = "BTreeMap<String, Vec<String>>")]
@@ -72,6 +77,7 @@ pub(super) struct ConfigFile {
 pub(super) struct File {
     pub(super) panel: Panel,
     pub(super) providers: Vec<Provider>,
+    pub(super) mock: BTreeMap<ModelId, MockModel>,
     pub(super) fallbacks: BTreeMap<ModelId, Vec<ModelId>>,
     pub(super) tiers: BTreeMap<String, Tier>,
     pub(super) prices: BTreeMap<ModelId, Price>,
@@ -107,14 +113,21 @@ pub(super) fn read(source: &mut Source, mode: Mode) -> Option<File> {
     let file = file.unwrap_or_default();
     let panel = Panel::from(file.panel);
     let (providers, mut problems) = providers::read(file.providers, source);
-    problems.extend(panel.problems(mode, &providers));
-    problems.extend(fallbacks::problems(&file.fallbacks, mode, &providers));
+    let offered = Offered {
+        mode,
+        providers: &providers,
+        scripted: &file.mock,
+    };
+    problems.extend(panel.problems(&offered));
+    problems.extend(mock::problems(&file.mock));
+    problems.extend(fallbacks::problems(&file.fallbacks, &offered));
     let (tiers, wrong) = tiers::read(file.tiers);
     problems.extend(wrong);
     refuse(&problems, &text, source);
     is_read.then_some(File {
         panel,
         providers,
+        mock: file.mock,
         fallbacks: file.fallbacks,
         tiers,
         prices: file.prices,

@@ -14,6 +14,8 @@ mod file;
 mod http;
 mod ledger;
 mod limits;
+mod mock;
+mod offered;
 mod panel;
 mod prices;
 mod profile;
@@ -45,6 +47,7 @@ pub use errors::{Error, Errors, Kind};
 pub use http::Http;
 pub use ledger::Ledger;
 pub use limits::Limits;
+pub use mock::{MockFailure, MockModel};
 pub use panel::Panel;
 pub use prices::{LongPrompts, Price};
 pub use profile::{Mode, Profile};
@@ -142,6 +145,8 @@ pub struct Config {
     pub panel: Panel,
     /// Who runs models.
     pub providers: Vec<Provider>,
+    /// How stand-ins behave.
+    pub mock: BTreeMap<ModelId, MockModel>,
     /// Who is asked where a model cannot answer, in this order.
     pub fallbacks: BTreeMap<ModelId, Vec<ModelId>>,
     /// How much accounts may use, by the tier's name.
@@ -234,6 +239,7 @@ impl Config {
             secrets,
             panel: file.panel,
             providers: file.providers,
+            mock: file.mock,
             fallbacks: file.fallbacks,
             tiers: file.tiers,
             prices: file.prices,

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serializer, de::Visitor};
 
 use super::{
-    Mode, Provider,
+    Mode,
+    offered::Offered,
     yaml::{Problem, key},
 };
 use crate::{
@@ -89,7 +90,7 @@ impl Panel {
     const MAX_MODELS: usize = 26;
 
     /// What contradicts itself or is out of range.
-    pub(super) fn problems(&self, mode: Mode, providers: &[Provider]) -> Vec<Problem> {
+    pub(super) fn problems(&self, offered: &Offered<'_>) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut wrong =
             |field: &str, text: String| problems.push(Problem::new(key("panel").key(field), text));
@@ -121,58 +122,20 @@ impl Panel {
             );
         }
         // That there is nobody to ask is told once.
-        if mode == Mode::Real && providers.is_empty() {
+        if offered.mode == Mode::Real && offered.providers.is_empty() {
             return problems;
         }
         for (index, model) in self.models.iter().enumerate() {
             let path = key("panel").key("models").index(index);
-            problems.extend(unknown(model, mode, providers).map(|text| Problem::new(path, text)));
+            problems.extend(offered.unknown(model).map(|text| Problem::new(path, text)));
         }
         let path = key("panel").key("synthesizer");
-        problems.extend(unknown(&self.synthesizer, mode, providers).map(|text| Problem::new(path, text)));
+        problems.extend(
+            offered
+                .unknown(&self.synthesizer)
+                .map(|text| Problem::new(path, text)),
+        );
         problems
-    }
-}
-
-/// What is wrong with a model that nobody has.
-pub(super) fn unknown(model: &ModelId, mode: Mode, providers: &[Provider]) -> Option<String> {
-    match mode {
-        Mode::Mock if mock::knows(model) => None,
-        Mode::Mock => Some(format!(
-            "names the unknown model {model}; there are {}",
-            mock::names()
-        )),
-        Mode::Real => {
-            let provider = providers
-                .iter()
-                .find(|provider| provider.name == model.provider());
-            match provider {
-                Some(provider) if provider.offers(model.name()) => None,
-                Some(provider) => Some(format!(
-                    "names {model}, but {} offers only {}",
-                    provider.name,
-                    provider.models.join(", ")
-                )),
-                None if mock::knows(model) => Some(format!(
-                    "names {model}, which is a stand-in; with real models, name those of your providers ({}), as \
-                     provider/model",
-                    names(providers)
-                )),
-                None => Some(format!(
-                    "names {model}, but the providers are {}",
-                    names(providers)
-                )),
-            }
-        }
-    }
-}
-
-fn names(providers: &[Provider]) -> String {
-    let names: Vec<_> = providers.iter().map(|provider| provider.name.as_str()).collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
     }
 }
 

@@ -295,3 +295,29 @@ fn a_request_timeout_below_the_panels_deadline_is_refused() {
     let error = only_error(&[("ULTRA_HTTP_REQUEST_TIMEOUT", "30s")]);
     assert!(error.problem.contains("deadline, which is 1m30s"), "{error}");
 }
+
+#[test]
+fn stand_ins_can_be_told_how_to_behave_and_have_names_of_their_own() {
+    let file = file_with(
+        "mock:\n  mock/flaky: {fail: breaksOff, failEvery: 2}\n  mock/analyst: {latency: 1s}\n\
+         panel: {models: [mock/flaky, mock/analyst], synthesizer: mock/editor}\n",
+    );
+    let config = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap();
+    assert_eq!(config.mock.len(), 2);
+    let file = file_with(
+        "mock:\n  openai/gpt: {latency: 1s}\n  mock/a: {pace: 31m}\n  mock/b: {fail: unavailable, failEvery: 0}\n  \
+         mock/c: {failEvery: 2}\nfallbacks:\n  mock/analyst: [mock/analyst, mock/nobody, mock/c, mock/c]\n",
+    );
+    let errors = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap_err();
+    let told: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            format!(
+                "{}: {}",
+                error.place.as_deref().unwrap_or_default(),
+                error.problem
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}

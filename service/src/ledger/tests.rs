@@ -219,7 +219,7 @@ async fn a_store_that_is_away_keeps_nobody_waiting_once_the_spool_is_full() {
 async fn a_request_costs_what_its_calls_took_and_what_is_broken_off_is_guessed() {
     let running = Running::with(Fake::default());
     let entry = running.ledger.begin(request()).await.unwrap();
-    let models = entry.meter().metering(Arc::new(Mock));
+    let models = entry.meter().metering(Arc::new(Mock::default()));
     let whole = llm::complete(&models, question(model("mock/analyst")))
         .await
         .unwrap();
@@ -234,7 +234,7 @@ async fn a_request_costs_what_its_calls_took_and_what_is_broken_off_is_guessed()
     entry.finish(Outcome::Failed).unwrap();
 
     let entry = running.ledger.begin(request()).await.unwrap();
-    let models = entry.meter().metering(Arc::new(Mock));
+    let models = entry.meter().metering(Arc::new(Mock::default()));
     let mut broken_off = models.stream(question(model("mock/analyst"))).await.unwrap();
     let mut written = 0;
     for _ in 0..10 {

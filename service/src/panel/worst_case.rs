@@ -191,7 +191,7 @@ mod tests {
                 ..plan(&prompt, &MEMBERS[..members], 100)
             };
             let worst = worst_case(&plan);
-            let (usage, calls) = taken(plan, Arc::new(Mock));
+            let (usage, calls) = taken(plan, Arc::new(Mock::default()));
             prop_assert!(is_covered(&worst, &calls), "{:?}\n{:?}", worst, calls);
             prop_assert!(usage.total() > 0);
         }

@@ -33,7 +33,7 @@ pub(super) fn build(
     stop: &CancellationToken,
 ) -> Result<Vec<Arc<dyn Provider>>, InvalidClient> {
     match config.mode {
-        Mode::Mock => Ok(vec![Arc::new(Mock)]),
+        Mode::Mock => Ok(vec![Arc::new(Mock::scripted(config.mock.clone()))]),
         Mode::Real => config
             .providers
             .iter()

@@ -2,15 +2,20 @@
 //! stream word by word, and some of them fail on purpose, so that everything around a model can be run without a key.
 
 mod answer;
+mod script;
 mod tokens;
 
-use std::{str::FromStr as _, time::Duration};
+use std::{collections::BTreeMap, str::FromStr as _, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 
 use super::{Delta, Deltas, Error, FinishReason, ModelInfo, Provider, Request};
-use crate::domain::{ModelId, Usage};
+use crate::{
+    config::MockModel,
+    domain::{ModelId, Usage},
+};
+use script::Script;
 
 /// How a stand-in behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,42 +103,65 @@ fn behaviour(model: &ModelId) -> Option<Behaviour> {
 }
 
 /// The provider of the stand-ins.
-#[derive(Debug, Clone, Copy)]
-pub struct Mock;
+#[derive(Debug, Default)]
+pub struct Mock {
+    scripts: BTreeMap<ModelId, Script>,
+}
+
+impl Mock {
+    /// Stand-ins that behave as it is written here; one with a new name is an analyst.
+    pub fn scripted(models: BTreeMap<ModelId, MockModel>) -> Self {
+        let scripts = models.into_iter().map(|(id, model)| (id, Script::new(model)));
+        Self {
+            scripts: scripts.collect(),
+        }
+    }
+}
 
 #[async_trait]
 impl Provider for Mock {
     fn models(&self) -> Vec<ModelInfo> {
-        MODELS
-            .iter()
-            .filter_map(|(name, description, _)| {
-                let id = name.parse().ok()?;
-                Some(ModelInfo {
-                    id,
-                    description: format!("stand-in: {description}"),
-                })
-            })
-            .collect()
+        let built_in = MODELS.iter().filter_map(|(name, description, _)| {
+            let id = name.parse().ok()?;
+            let description = format!("stand-in: {description}");
+            Some(ModelInfo { id, description })
+        });
+        let own = self.scripts.keys().filter(|id| !knows(id)).map(|id| ModelInfo {
+            id: id.clone(),
+            description: "stand-in: behaves as it is configured".to_owned(),
+        });
+        built_in.chain(own).collect()
     }
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
         refuse_unsupported(&request)?;
-        match behaviour(&request.model) {
+        let built_in = behaviour(&request.model);
+        if let Some(script) = self.scripts.get(&request.model) {
+            let view = match built_in {
+                Some(Behaviour::Answers(view)) => view,
+                _ => answer::View::Analyst,
+            };
+            let text = script.text().unwrap_or_else(|| answer::answer(&request, view));
+            return script.stream(deltas(&request, text)).await;
+        }
+        let by = |view| deltas(&request, answer::answer(&request, view));
+        match built_in {
             None => Err(Error::UnknownModel(request.model)),
             Some(Behaviour::Fails) => Err(Error::unavailable("this stand-in fails every call")),
             Some(Behaviour::Stalls) => Ok(stream::pending().boxed()),
-            Some(Behaviour::Dawdles(pause)) => {
-                let deltas = stream::iter(deltas(&request, answer::View::Analyst));
-                Ok(deltas
-                    .then(move |delta| async move {
-                        tokio::time::sleep(pause).await;
-                        Ok(delta)
-                    })
-                    .boxed())
-            }
-            Some(Behaviour::Answers(view)) => Ok(stream::iter(deltas(&request, view)).map(Ok).boxed()),
+            Some(Behaviour::Dawdles(pause)) => Ok(paced(by(answer::View::Analyst), pause)),
+            Some(Behaviour::Answers(view)) => Ok(stream::iter(by(view)).map(Ok).boxed()),
         }
     }
+}
+
+/// An answer that waits before each word.
+fn paced(deltas: Vec<Delta>, pause: Duration) -> Deltas {
+    let deltas = stream::iter(deltas).then(move |delta| async move {
+        tokio::time::sleep(pause).await;
+        Ok(delta)
+    });
+    deltas.boxed()
 }
 
 /// Refuses what a stand-in cannot do.
@@ -154,8 +182,7 @@ fn refuse_unsupported(request: &Request) -> Result<(), Error> {
     }
 }
 
-fn deltas(request: &Request, view: answer::View) -> Vec<Delta> {
-    let mut text = answer::answer(request, view);
+fn deltas(request: &Request, mut text: String) -> Vec<Delta> {
     if let Some(end) = request
         .stop
         .iter()

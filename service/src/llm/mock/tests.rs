@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::llm::{Completion, Message, complete};
@@ -6,7 +6,7 @@ use crate::llm::{Completion, Message, complete};
 async fn ask(model: &str, content: &str, change: impl FnOnce(&mut Request)) -> Result<Completion, Error> {
     let mut request = Request::new(model.parse().unwrap(), vec![Message::user(content)]);
     change(&mut request);
-    let provider: Arc<dyn Provider> = Arc::new(Mock);
+    let provider: Arc<dyn Provider> = Arc::new(Mock::default());
     complete(&provider, request).await
 }
 
@@ -89,4 +89,60 @@ async fn some_stand_ins_fail_on_purpose() {
     assert!(matches!(failed, Err(Error::Unavailable { .. })));
     let unknown = ask("mock/nobody", QUESTION, |_| {}).await;
     assert!(matches!(unknown, Err(Error::UnknownModel(_))));
+}
+
+async fn ask_scripted(script: &str, times: usize) -> Vec<Result<Completion, Error>> {
+    let models = serde_yaml::from_str(script).unwrap();
+    let provider: Arc<dyn Provider> = Arc::new(Mock::scripted(models));
+    let mut answers = Vec::new();
+    for _ in 0..times {
+        let model = provider.models().last().unwrap().id.clone();
+        answers.push(complete(&provider, Request::new(model, vec![Message::user(QUESTION)])).await);
+    }
+    answers
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stand_in_behaves_as_it_is_configured() {
+    let begin = tokio::time::Instant::now();
+    let script =
+        "mock/z: {latency: 2s, pace: 100ms, answer: 'Yes, it does.', inputTokens: 900, outputTokens: 70}";
+    let answer = ask_scripted(script, 1).await.remove(0).unwrap();
+    assert_eq!(
+        (
+            answer.text.as_str(),
+            answer.usage.input_tokens,
+            answer.usage.output_tokens
+        ),
+        ("Yes, it does.", 900, 70)
+    );
+    assert_eq!(
+        begin.elapsed(),
+        Duration::from_millis(2_400),
+        "three words and an end"
+    );
+}
+
+#[tokio::test]
+async fn a_stand_in_fails_as_often_and_in_the_way_that_is_configured() {
+    let told = |answers: Vec<Result<Completion, Error>>| -> Vec<_> {
+        answers
+            .into_iter()
+            .map(|answer| answer.err().map(|error| error.class()))
+            .collect()
+    };
+    let thrice = ask_scripted("mock/z: {fail: rateLimited, failEvery: 3}", 6).await;
+    let limited = Some("rate_limited");
+    assert_eq!(told(thrice), [None, None, limited, None, None, limited]);
+    for (fail, class) in [
+        ("unavailable", "unavailable"),
+        ("unauthorized", "unauthorized"),
+        ("timeout", "timeout"),
+        ("breaksOff", "incomplete"),
+    ] {
+        assert_eq!(
+            told(ask_scripted(&format!("mock/z: {{fail: {fail}}}"), 1).await),
+            [Some(class)]
+        );
+    }
 }

@@ -29,7 +29,7 @@ async fn finish(plan: Plan, provider: Arc<dyn Provider>) -> (Vec<Event>, Result<
 async fn the_streamed_pieces_are_the_final_answer() {
     let (events, result) = finish(
         plan(&["mock/analyst", "mock/skeptic"], "mock/editor"),
-        Arc::new(Mock),
+        Arc::new(Mock::default()),
     )
     .await;
     let streamed: String = events
@@ -48,7 +48,7 @@ async fn the_streamed_pieces_are_the_final_answer() {
 async fn a_member_that_never_answers_costs_the_time_of_its_stage_and_no_more() {
     let started = Instant::now();
     let members = ["mock/analyst", "mock/stalled", "mock/skeptic"];
-    let (_, result) = finish(plan(&members, "mock/editor"), Arc::new(Mock)).await;
+    let (_, result) = finish(plan(&members, "mock/editor"), Arc::new(Mock::default())).await;
     let verdict = result.unwrap();
     assert_eq!(
         (verdict.left_out[0].model.as_str(), verdict.left_out[0].reason),
@@ -69,7 +69,7 @@ async fn a_stages_own_time_counts_from_its_beginning() {
         .into(),
         ..plan(&["mock/analyst", "mock/stalled", "mock/skeptic"], "mock/stalled")
     };
-    let (_, result) = finish(slow, Arc::new(Mock)).await;
+    let (_, result) = finish(slow, Arc::new(Mock::default())).await;
     let verdict = result.unwrap();
     assert!(verdict.degraded);
     assert_eq!(started.elapsed().as_secs(), 5);
@@ -84,7 +84,7 @@ async fn a_stages_own_time_counts_from_its_beginning() {
 #[tokio::test]
 async fn the_same_model_several_times_gives_different_answers() {
     let same = ["mock/analyst"; 5];
-    let (_, result) = finish(plan(&same, "mock/editor"), Arc::new(Mock)).await;
+    let (_, result) = finish(plan(&same, "mock/editor"), Arc::new(Mock::default())).await;
     let verdict = result.unwrap();
     let first = &verdict.stages[0].answers;
     let texts: std::collections::BTreeSet<_> = first.iter().map(|answer| &answer.text).collect();
@@ -103,11 +103,11 @@ async fn the_stand_ins_compare_what_they_were_shown() {
         },
         ..Plan::of(question, &["mock/analyst"; 3], "mock/editor")
     };
-    let (_, result) = finish(compared.clone(), Arc::new(Mock)).await;
+    let (_, result) = finish(compared.clone(), Arc::new(Mock::default())).await;
     let verdict = result.unwrap();
     insta::assert_json_snapshot!(verdict.comparison.as_ref().unwrap());
     assert!(verdict.left_out.is_empty());
-    let (_, again) = finish(compared, Arc::new(Mock)).await;
+    let (_, again) = finish(compared, Arc::new(Mock::default())).await;
     assert_eq!(again.unwrap().comparison, verdict.comparison);
 }
 
@@ -116,7 +116,7 @@ async fn a_synthesizer_that_never_answers_leaves_a_degraded_verdict_at_the_deadl
     let started = Instant::now();
     let (_, result) = finish(
         plan(&["mock/analyst", "mock/skeptic"], "mock/stalled"),
-        Arc::new(Mock),
+        Arc::new(Mock::default()),
     )
     .await;
     let verdict = result.unwrap();
