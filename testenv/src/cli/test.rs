@@ -2,6 +2,7 @@
 
 mod layer;
 mod outcome;
+mod real;
 mod report;
 mod runner;
 
@@ -52,20 +53,10 @@ enum Mode {
     Real,
 }
 
-/// The service has no adapter for a real provider yet.
-const PROVIDERS: [&str; 3] = ["openai", "anthropic", "google"];
-
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let report = match arguments.mode {
         Mode::Mock => run_layers(arguments)?,
-        Mode::Real => {
-            let reason = "the service cannot be given a provider's key yet";
-            Report::new(
-                PROVIDERS
-                    .map(|name| (name.to_owned(), Outcome::skipped(reason)))
-                    .to_vec(),
-            )
-        }
+        Mode::Real => real::run(),
     };
     let mut output = std::io::stdout();
     write!(output, "\n{report}")?;

@@ -3,6 +3,7 @@
 mod adapters;
 mod matrix;
 mod openai;
+mod real;
 mod translated;
 
 use serde_json::{Value, json};

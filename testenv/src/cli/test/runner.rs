@@ -37,9 +37,39 @@ impl Runner {
         }
     }
 
+    /// Without a host: for tests that need no container.
+    pub(super) fn alone() -> Self {
+        Self {
+            nextest: false,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        }
+    }
+
     /// Runs all tests of a layer, whichever fail.
     pub(super) fn run(&self, layer: Layer) -> anyhow::Result<Outcome> {
-        let mut command = self.command(layer);
+        self.count(self.command(layer))
+    }
+
+    /// Runs one test that is run only when it is asked for.
+    pub(super) fn run_ignored(&self, package: &str, target: &str, test: &str) -> Outcome {
+        let mut command = cargo();
+        command.args([
+            "test",
+            "--package",
+            package,
+            "--test",
+            target,
+            "--",
+            "--ignored",
+            "--exact",
+            test,
+        ]);
+        self.count(command)
+            .unwrap_or_else(|error| Outcome::not_run(format!("{error:#}")))
+    }
+
+    fn count(&self, mut command: Command) -> anyhow::Result<Outcome> {
         let mut child = command
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
