@@ -41,7 +41,7 @@ const STREAMED: &str = r#"{"model":"openai/gpt-x","messages":[{"role":"user","co
 
 /// Tiers in which everything is counted and nobody is stopped.
 const TIERS: &str =
-    "tiers: {free: {requestsPerMinute: 100000000, panelsPerMinute: 1000000, tokensPerDay: 1000000000000}}";
+    "tiers: {free: {requestsPerMinute: 1000000, panelsPerMinute: 1000000, tokensPerDay: 1000000000000}}";
 
 /// A way to the provider.
 struct Way {
@@ -190,6 +190,7 @@ async fn streams(way: &Way, provider: &Provider, service: Option<&Service>) -> R
 }
 
 fn main() -> Result<()> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let rounds = std::env::args()
         .skip(1)
         .find_map(|argument| argument.parse().ok());
