@@ -176,7 +176,10 @@ async fn the_program_migrates_and_its_exit_status_says_whether_it_has_to() {
     let fresh = Fresh::postgres().await;
     let (status, said) = migrate(&fresh, &["--check"]);
     assert_eq!(status, Some(1), "{said}");
-    assert!(said.contains("has version none, and ") && said.contains(" is needed"), "{said}");
+    assert!(
+        said.contains("has version none, and ") && said.contains(" is needed"),
+        "{said}"
+    );
     assert_eq!(
         fresh.tables().await,
         Vec::<String>::new(),
