@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Api, Problem,
-    body::{JsonBody, object},
+    body::{JsonBody, misfit, object},
     context::RequestId,
     pages::{PageQuery, next},
     problem::ProblemBody,
@@ -62,8 +62,7 @@ impl AnalysisRequest {
             ),
             (None, None) => ("", "there is neither prompt nor messages".to_owned()),
         };
-        let summary = format!("The body does not fit: {detail}.");
-        Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail))
+        Err(misfit(pointer, detail))
     }
 }
 

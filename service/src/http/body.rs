@@ -191,7 +191,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Optional<T> {
     }
 }
 
-fn misfit(pointer: &str, detail: String) -> Problem {
+/// JSON of another shape than was documented.
+pub(super) fn misfit(pointer: &str, detail: String) -> Problem {
     let summary = format!("The body does not fit: {detail}.");
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail)
 }

@@ -60,10 +60,9 @@ impl Catalog {
         }
     }
 
-    /// Who is asked: a model, and those after it where it cannot answer.
-    pub fn route(&self, model: &ModelId) -> Vec<ModelId> {
-        let others = self.fallbacks.get(model).into_iter().flatten();
-        std::iter::once(model).chain(others).cloned().collect()
+    /// Who is asked where a model cannot answer, in this order.
+    pub fn fallbacks(&self, model: &ModelId) -> &[ModelId] {
+        self.fallbacks.get(model).map_or(&[], Vec::as_slice)
     }
 
     /// Watches a call that goes past [`Provider::stream`].

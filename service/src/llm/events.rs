@@ -2,9 +2,11 @@
 
 use futures::StreamExt as _;
 
+use serde::Serialize;
+
 use super::{
-    Delta, Deltas, Error,
-    upstream::{Answer, Frame},
+    Delta, Deltas, Error, Request,
+    upstream::{Answer, Frame, Post, Upstream},
 };
 use crate::domain::Usage;
 
@@ -18,8 +20,27 @@ pub(super) trait Reader: Default + Send + 'static {
     fn end(&self, guess: impl FnOnce() -> Usage) -> Result<Delta, Error>;
 }
 
+/// Sends a request, which is this body in the provider's words, and reads its answer.
+pub(super) async fn ask<R: Reader>(
+    upstream: &Upstream,
+    request: &Request,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<Deltas, Error> {
+    let body = serde_json::to_vec(body)
+        .map_err(|error| Error::unavailable(format!("the request cannot be written down: {error}")))?;
+    let post = Post {
+        model: request.model.name(),
+        path,
+        streamed: true,
+        body: body.into(),
+    };
+    let answer = upstream.post(post).await?;
+    Ok(deltas::<R>(answer, request.bytes()))
+}
+
 /// The parts of an answer to a request of so many bytes.
-pub(super) fn deltas<R: Reader>(mut answer: Answer, request_bytes: usize) -> Deltas {
+fn deltas<R: Reader>(mut answer: Answer, request_bytes: usize) -> Deltas {
     let deltas = async_stream::stream! {
         let mut reader = R::default();
         let mut written = 0;
@@ -50,12 +71,7 @@ pub(super) fn deltas<R: Reader>(mut answer: Answer, request_bytes: usize) -> Del
 }
 
 fn read(reader: &mut impl Reader, frame: &Frame) -> Result<Option<Vec<Delta>>, Error> {
-    if frame.is_malformed() {
-        return Err(Error::Malformed(
-            "a line of its stream is none of an event".to_owned(),
-        ));
-    }
-    match frame.data() {
+    match frame.data()? {
         Some(data) => reader.read(&data),
         None => Ok(Some(Vec::new())),
     }

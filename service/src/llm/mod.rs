@@ -17,10 +17,8 @@ pub mod upstream;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::StreamExt as _;
 use openai::PassThrough;
-use serde::Serialize;
 
 pub use answer::{Assembly, Completion, Delta, Deltas, FinishReason, ToolCallDelta};
 pub use catalog::{Catalog, ModelInfo};
@@ -65,11 +63,3 @@ pub async fn complete(provider: &Arc<dyn Provider>, request: Request) -> Result<
 
 /// So much of a provider's own words is told.
 const MOST_CHARACTERS: usize = 1_000;
-
-/// The body of a request.
-fn json_bytes(body: &impl Serialize) -> Result<Bytes, Error> {
-    let bytes = serde_json::to_vec(body);
-    bytes
-        .map(Bytes::from)
-        .map_err(|error| Error::unavailable(format!("the request cannot be written down: {error}")))
-}

@@ -100,16 +100,14 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     /// Asks a model, and each of its fallbacks as long as nobody begins to answer.
     async fn ask_in_turn(self, model: ModelId) -> Result<Response, Problem> {
-        let mut route = self.api.catalog.route(&model).into_iter();
-        let mut current = model.clone();
-        // The first of the route is the model itself.
-        route.next();
+        let mut fallbacks = self.api.catalog.fallbacks(&model).iter();
+        let mut current = &model;
         loop {
-            let failure = match self.ask(current.clone(), current == model).await {
+            let failure = match self.ask(current.clone(), *current == model).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
-            match (failure, route.next()) {
+            match (failure, fallbacks.next()) {
                 (Failure::Provider(error), Some(next)) if !error.is_callers() => {
                     tracing::warn!(%error, model = %current, %next, "a provider failed a request, and the next one is asked");
                     current = next;

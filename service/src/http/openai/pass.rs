@@ -49,7 +49,7 @@ pub(super) async fn ask(
     };
     let bill = asking.open_bill(&model, worst_case).await?;
     let watch = api.catalog.watch(&model);
-    let answer = match way.pass(&model, body, bound).await {
+    let answer = match way.pass(&model, body, envelope, bound).await {
         Ok(answer) => answer,
         Err(error) => {
             watch.failed(&error);

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    Deltas, Error, ModelInfo, Models, Provider, Request, events as reading, json_bytes,
-    upstream::{ApiKey, Post, Upstream},
+    Deltas, Error, ModelInfo, Models, Provider, Request, events as reading,
+    upstream::{ApiKey, Upstream},
 };
 
 const PATH: &str = "v1/messages";
@@ -53,14 +53,7 @@ impl Provider for Anthropic {
     }
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
-        let body = json_bytes(&request::encode(&request)?)?;
-        let post = Post {
-            model: request.model.name(),
-            path: PATH,
-            streamed: true,
-            body,
-        };
-        let answer = self.upstream.post(post).await?;
-        Ok(reading::deltas::<events::Reader>(answer, request.bytes()))
+        let body = request::encode(&request)?;
+        reading::ask::<events::Reader>(&self.upstream, &request, PATH, &body).await
     }
 }

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use http::HeaderName;
 
 use super::{
-    Deltas, Error, ModelInfo, Models, Provider, Request, events as reading, json_bytes,
-    upstream::{ApiKey, Post, Upstream},
+    Deltas, Error, ModelInfo, Models, Provider, Request, events as reading,
+    upstream::{ApiKey, Upstream},
 };
 
 /// A provider that speaks Gemini's language.
@@ -45,15 +45,8 @@ impl Provider for Gemini {
     }
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
-        let model = request.model.name();
-        let post = Post {
-            model,
-            path: &path(model),
-            streamed: true,
-            body: json_bytes(&request::encode(&request)?)?,
-        };
-        let answer = self.upstream.post(post).await?;
-        Ok(reading::deltas::<events::Reader>(answer, request.bytes()))
+        let (path, body) = (path(request.model.name()), request::encode(&request)?);
+        reading::ask::<events::Reader>(&self.upstream, &request, &path, &body).await
     }
 }
 

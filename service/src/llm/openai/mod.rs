@@ -8,7 +8,6 @@ mod tokens;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::header;
 
 use events::Reader;
@@ -17,7 +16,7 @@ use request::LengthField;
 
 use super::{
     Deltas, Error, ModelInfo, Models, Provider, Request, events as reading,
-    upstream::{ApiKey, Post, Upstream},
+    upstream::{ApiKey, Upstream},
 };
 
 /// The name of the one whose newer models know only the newer name of an answer's bound.
@@ -65,14 +64,7 @@ impl Provider for OpenAi {
 
     async fn stream(&self, request: Request) -> Result<Deltas, Error> {
         let body = request::body(&request, self.length);
-        let post = Post {
-            model: request.model.name(),
-            path: PATH,
-            streamed: true,
-            body: Bytes::from(body.to_string()),
-        };
-        let answer = self.upstream.post(post).await?;
-        Ok(reading::deltas::<Reader>(answer, request.bytes()))
+        reading::ask::<Reader>(&self.upstream, &request, PATH, &body).await
     }
 
     fn pass_through(self: Arc<Self>) -> Option<Arc<dyn PassThrough>> {

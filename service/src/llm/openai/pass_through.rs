@@ -85,19 +85,30 @@ struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 #[async_trait]
 pub trait PassThrough: Send + Sync {
     /// Hands a request on: under the provider's own name of the model, with an answer of at most so many tokens where
-    /// the request sets no bound itself, and so that a stream ends with its tokens.
-    async fn pass(&self, model: &ModelId, body: &Bytes, most_tokens: Option<u32>) -> Result<Answer, Error>;
+    /// the request sets no bound itself, and so that a stream ends with its tokens. The envelope is the body's own.
+    async fn pass(
+        &self,
+        model: &ModelId,
+        body: &Bytes,
+        envelope: &Envelope<'_>,
+        most_tokens: Option<u32>,
+    ) -> Result<Answer, Error>;
 }
 
 #[async_trait]
 impl PassThrough for OpenAi {
-    async fn pass(&self, model: &ModelId, body: &Bytes, most_tokens: Option<u32>) -> Result<Answer, Error> {
-        let envelope = Envelope::read(body).map_err(|error| Error::malformed_json(&error))?;
+    async fn pass(
+        &self,
+        model: &ModelId,
+        body: &Bytes,
+        envelope: &Envelope<'_>,
+        most_tokens: Option<u32>,
+    ) -> Result<Answer, Error> {
         let post = Post {
             model: model.name(),
             path: PATH,
             streamed: envelope.stream.unwrap_or(false),
-            body: edited(body, &envelope, model.name(), self.length, most_tokens),
+            body: edited(body, envelope, model.name(), self.length, most_tokens),
         };
         self.upstream.post(post).await
     }
@@ -313,13 +324,8 @@ impl PassedStream {
     }
 
     fn piece(&mut self, frame: &Frame) -> Result<Piece, Error> {
-        if frame.is_malformed() {
-            return Err(Error::Malformed(
-                "a line of its stream is none of an event".to_owned(),
-            ));
-        }
         let raw = frame.raw().clone();
-        let Some(data) = frame.data() else {
+        let Some(data) = frame.data()? else {
             return Ok(Piece::Event { raw, written: 0 });
         };
         if &*data == DONE {

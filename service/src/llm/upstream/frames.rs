@@ -72,8 +72,17 @@ impl Frame {
             .find_map(|(name, value)| (name == b"event").then_some(value))
     }
 
-    /// What it says; none, where it is a comment or nothing at all.
-    pub fn data(&self) -> Option<Cow<'_, [u8]>> {
+    /// What it says; none, where it is a comment or nothing at all. Bytes that are no lines of an event are an error.
+    pub fn data(&self) -> Result<Option<Cow<'_, [u8]>>, Error> {
+        if self.is_malformed() {
+            return Err(Error::Malformed(
+                "a line of its stream is none of an event".to_owned(),
+            ));
+        }
+        Ok(self.joined_data())
+    }
+
+    fn joined_data(&self) -> Option<Cow<'_, [u8]>> {
         let mut lines = self
             .fields()
             .filter(|(name, _)| *name == b"data")
@@ -91,7 +100,7 @@ impl Frame {
     }
 
     /// Whether a line of it is none of an event: neither empty, nor a comment, nor a field that there is.
-    pub fn is_malformed(&self) -> bool {
+    fn is_malformed(&self) -> bool {
         self.fields()
             .any(|(name, _)| !matches!(name, b"" | b"data" | b"event" | b"id" | b"retry"))
     }
@@ -128,7 +137,7 @@ mod tests {
         let all = frames(&[b": hello\n\nevent: ping\r\ndata: {}\r\n\r\ndata: a\ndata:b\nid: 7\n\nrest"]);
         let told: Vec<_> = all
             .iter()
-            .map(|frame| (frame.event(), frame.data().map(|data| data.into_owned())))
+            .map(|frame| (frame.event(), frame.data().unwrap().map(|data| data.into_owned())))
             .collect();
         assert_eq!(
             told,

@@ -38,7 +38,6 @@ pub struct Upstream {
     client: reqwest::Client,
     base: Url,
     key: Arc<ApiKey>,
-    headers: HeaderMap,
     bounds: Bounds,
     gate: Gate,
     retries: Retries,
@@ -71,7 +70,7 @@ impl Upstream {
             // Every answer is one of a service that was asked for by name; where it is elsewhere, the base URL is wrong.
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(bounds.concurrency)
-            .tcp_nodelay(true)
+            .default_headers(headers)
             .user_agent(concat!("ultra-service/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| InvalidClient(error.to_string()))?;
@@ -79,7 +78,6 @@ impl Upstream {
             client,
             base: with_folder(base),
             key,
-            headers,
             bounds,
             gate: Gate::new(&bounds),
             retries: Retries::new(bounds.retries),
@@ -119,7 +117,6 @@ impl Upstream {
             .map_err(|error| Error::unavailable(format!("its URL cannot be used: {error}")))?;
         let mut request = reqwest::Request::new(reqwest::Method::POST, url);
         let headers = request.headers_mut();
-        headers.extend(self.headers.clone());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.key.put_into(headers);
         *request.body_mut() = Some(post.body.clone().into());
