@@ -113,7 +113,7 @@ impl Analyses {
         let remembered = this.remembered(key.as_ref()).await;
         let reservation = match &remembered {
             Some(_) => Reservation::nothing(),
-            None => this.reserve(&question, &plan).await?,
+            None => Self::reserve(&question, &plan).await?,
         };
         let bill = this.open_bill(&question, analysis.id, reservation).await?;
         Ok(async_stream::stream! {
@@ -222,13 +222,9 @@ impl Analyses {
 
     /// Counts a panel, and sets aside what it can take at most. One that cannot even begin within its budget is refused
     /// before it counts.
-    async fn reserve(&self, question: &Question, plan: &Plan) -> Result<Reservation, Error> {
+    async fn reserve(question: &Question, plan: &Plan) -> Result<Reservation, Error> {
         if let Some(budget) = plan.budget {
-            let first = panel::first_stage(plan);
-            let needed = first
-                .iter()
-                .map(|(model, usage)| self.prices.cost(model, *usage))
-                .sum();
+            let needed = plan.cost(&panel::first_stage(plan));
             if needed > budget {
                 return Err(Error::TooDear { needed, budget });
             }

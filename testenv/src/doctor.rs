@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use crate::cache_dir::CacheDir;
 use crate::clients::{self, Tool};
-use crate::provision::{Engine, Image, Progress, Provisioner, has_mirror, which};
+use crate::{
+    program::which,
+    provision::{Engine, Image, Progress, Provisioner, has_mirror},
+};
 
 /// The findings about one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -30,7 +30,6 @@ use external::External;
 
 use crate::cache_dir::{CacheDir, CacheLock};
 use crate::clients;
-pub(crate) use crate::program::which;
 use crate::run::{RUN_VARIABLE, RunId};
 
 /// Makes the parts that a run needs, out of what the machine has.

@@ -59,6 +59,15 @@ fn only_error(vars: &[(&str, &str)]) -> Error {
     errors.iter().next().unwrap().clone()
 }
 
+/// Where each mistake is, and what it is.
+fn told(errors: &Errors) -> Vec<String> {
+    let told = |error: &Error| {
+        let place = error.place.as_deref().unwrap_or_default();
+        format!("{place}: {}", error.problem)
+    };
+    errors.iter().map(told).collect()
+}
+
 #[test]
 fn nothing_set_is_the_development_profile_on_loopback() {
     let config = parse(&[]).unwrap();
@@ -252,16 +261,7 @@ fn tiers_and_providers_that_contradict_themselves_are_refused() {
          tiers:\n  free: {panelsPerMinute: 61, requestsPerMinutePerKey: 62}\n  gold: {requestsPerMinute: 5}\n  basic: {requestsPerMinute: 0}\n",
     );
     let errors = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap_err();
-    let told: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            format!(
-                "{}: {}",
-                error.place.as_deref().unwrap_or_default(),
-                error.problem
-            )
-        })
-        .collect();
+    let told = told(&errors);
     insta::assert_snapshot!(told.join("\n"));
 }
 
@@ -309,15 +309,6 @@ fn stand_ins_can_be_told_how_to_behave_and_have_names_of_their_own() {
          mock/c: {failEvery: 2}\nfallbacks:\n  mock/analyst: [mock/analyst, mock/nobody, mock/c, mock/c]\n",
     );
     let errors = parse(&[("ULTRA_CONFIG_FILE", file.path().to_str().unwrap())]).unwrap_err();
-    let told: Vec<_> = errors
-        .iter()
-        .map(|error| {
-            format!(
-                "{}: {}",
-                error.place.as_deref().unwrap_or_default(),
-                error.problem
-            )
-        })
-        .collect();
+    let told = told(&errors);
     insta::assert_snapshot!(told.join("\n"));
 }

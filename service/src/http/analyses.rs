@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Api, Problem,
-    body::{JsonBody, misfit, object},
+    body::{JsonBody, misfit, object, unfit},
     context::RequestId,
     pages::{PageQuery, next},
     problem::ProblemBody,
@@ -246,8 +246,7 @@ fn no_events() -> Problem {
 
 fn not_a_stream() -> Problem {
     let detail = "is for streams; accept text/event-stream, or leave it out";
-    let summary = format!("The body does not fit: options.resumable {detail}.");
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at("/options/resumable", detail)
+    unfit(&format!("options.resumable {detail}")).at("/options/resumable", detail)
 }
 
 fn missing() -> Problem {

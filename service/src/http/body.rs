@@ -191,10 +191,15 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Optional<T> {
     }
 }
 
-/// JSON of another shape than was documented.
+/// JSON of another shape than was documented, at this place of it.
 pub(super) fn misfit(pointer: &str, detail: String) -> Problem {
-    let summary = format!("The body does not fit: {detail}.");
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary).at(pointer, detail)
+    unfit(&detail).at(pointer, detail)
+}
+
+/// The same, in these words.
+pub(super) fn unfit(what: &str) -> Problem {
+    let summary = format!("The body does not fit: {what}.");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary)
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

@@ -81,6 +81,14 @@ impl fmt::Display for Phase {
     }
 }
 
+/// So much of a provider's own words is told.
+const MOST_CHARACTERS: usize = 1_000;
+
+/// A provider's own words, as far as they are told.
+pub(super) fn in_bounds(words: &str) -> String {
+    words.chars().take(MOST_CHARACTERS).collect()
+}
+
 impl Error {
     /// A provider that cannot serve, for this reason.
     pub fn unavailable(detail: impl Into<String>) -> Self {
@@ -88,6 +96,11 @@ impl Error {
             detail: detail.into(),
             retry_after: None,
         }
+    }
+
+    /// A provider that broke off its answer, in its own words.
+    pub(super) fn broke_off(words: &str) -> Self {
+        Self::unavailable(format!("it broke off its answer: {}", in_bounds(words)))
     }
 
     /// Whether the request is wrong, and nobody else could have answered it from here.

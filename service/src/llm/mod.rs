@@ -4,6 +4,7 @@ mod answer;
 pub mod anthropic;
 mod catalog;
 mod error;
+mod error_details;
 mod events;
 pub mod gemini;
 mod message;
@@ -60,6 +61,3 @@ pub async fn complete(provider: &Arc<dyn Provider>, request: Request) -> Result<
     }
     Err(Error::Incomplete)
 }
-
-/// So much of a provider's own words is told.
-const MOST_CHARACTERS: usize = 1_000;

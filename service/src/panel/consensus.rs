@@ -42,15 +42,22 @@ pub(super) fn most_agreed(answers: &[&str]) -> Option<usize> {
     (0..answers.len()).reduce(|best, next| if shared(next) > shared(best) { next } else { best })
 }
 
-struct Likeness(Vec<HashSet<String>>);
+/// How much each answer has in common with each that comes before it. Every pair is compared once.
+struct Likeness(Vec<Vec<f64>>);
 
 impl Likeness {
     fn of(answers: &[&str]) -> Self {
-        Self(answers.iter().map(|answer| words(answer)).collect())
+        let words: Vec<_> = answers.iter().map(|answer| words(answer)).collect();
+        let row = |later: usize| {
+            let earlier = words[..later].iter();
+            earlier.map(|earlier| jaccard(&words[later], earlier)).collect()
+        };
+        Self((0..words.len()).map(row).collect())
     }
 
+    /// Of two different answers, in either order.
     fn between(&self, a: usize, b: usize) -> f64 {
-        jaccard(&self.0[a], &self.0[b])
+        self.0[a.max(b)][a.min(b)]
     }
 }
 

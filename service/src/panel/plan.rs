@@ -98,7 +98,7 @@ impl Plan {
     }
 
     /// What calls cost together.
-    pub(super) fn cost<'a>(&self, calls: impl IntoIterator<Item = &'a (ModelId, Usage)>) -> Money {
+    pub fn cost<'a>(&self, calls: impl IntoIterator<Item = &'a (ModelId, Usage)>) -> Money {
         let costs = calls
             .into_iter()
             .map(|(model, usage)| self.prices.cost(model, *usage));

@@ -49,16 +49,18 @@ pub(super) fn review(conversation: &Conversation, own: &str, peers: &[(String, &
 }
 
 pub(super) fn synthesis(conversation: &Conversation, answers: &[(String, &str)]) -> Vec<Message> {
-    let mut text = quoted(conversation);
-    text.extend(answers.iter().map(|(label, answer)| block(label, answer)));
-    told(instructions(Stage::UltraSynthesis), &text)
+    judging(instructions(Stage::UltraSynthesis), conversation, answers)
 }
 
 /// The same answers, for a comparison of them.
 pub(super) fn verdict(conversation: &Conversation, answers: &[(String, &str)]) -> Vec<Message> {
+    judging(VERDICT, conversation, answers)
+}
+
+fn judging(instructions: &str, conversation: &Conversation, answers: &[(String, &str)]) -> Vec<Message> {
     let mut text = quoted(conversation);
     text.extend(answers.iter().map(|(label, answer)| block(label, answer)));
-    told(VERDICT, &text)
+    told(instructions, &text)
 }
 
 fn told(instructions: &str, text: &str) -> Vec<Message> {

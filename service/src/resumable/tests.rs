@@ -196,7 +196,6 @@ async fn who_comes_back_reads_on_where_they_were_and_again_once_it_is_over() {
     sleep(GRACE * 2).await;
     assert!(!run.is_over(), "somebody reads it");
     run.tell(&["analysis.completed"]);
-    drop(run.send.clone());
     let Driven { send, over, id } = run;
     drop(send);
     assert_eq!(take(&mut entries, 9).await, numbered(4, &["analysis.completed"]));

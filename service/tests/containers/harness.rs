@@ -114,6 +114,11 @@ impl Service {
         self.client.post(format!("{}{path}", self.url)).json(body)
     }
 
+    /// Asks for a completion.
+    pub(crate) async fn chat(&self, body: &Value) -> Response {
+        self.post("/v1/chat/completions", body).send().await.unwrap()
+    }
+
     /// Asks the panel, and expects an answer.
     pub(crate) async fn ask(&self, prompt: &str) -> Value {
         let response = self

@@ -5,7 +5,7 @@ use ultra_testenv::Stack;
 
 use crate::{
     auth::people::{problem, service_with},
-    harness::{Service, answer_to, until},
+    harness::{Service, answer_to, redis_at, until},
 };
 
 #[tokio::test]
@@ -121,8 +121,7 @@ async fn a_redis_that_answers_and_keeps_nothing_is_degraded() {
     let stack = Stack::builder().redis().dedicated().start().await.unwrap();
     let service = Service::start(&[("REDIS_URL", stack.redis().url())], None).await;
     service.dependency_is("cache", "up").await;
-    let client = redis::Client::open(stack.redis().url()).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut redis = redis_at(stack.redis().url()).await;
     let mut set = async |limit: &str| {
         let mut command = redis::cmd("CONFIG");
         command.arg("SET").arg("maxmemory").arg(limit);

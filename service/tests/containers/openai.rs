@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::harness::{QUESTION, Service, answer_to, events, json_of};
 
 async fn complete(service: &Service, body: Value) -> (u16, Value) {
-    let response = service.post("/v1/chat/completions", &body).send().await.unwrap();
+    let response = service.chat(&body).await;
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
@@ -57,14 +57,7 @@ async fn streams_of_panel_and_model_hold_the_whole_answer_the_tokens_and_an_end(
         let mut streamed = request.clone();
         streamed["stream"] = json!(true);
         streamed["stream_options"] = json!({"include_usage": true});
-        let chunks = events(
-            service
-                .post("/v1/chat/completions", &streamed)
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await;
+        let chunks = events(service.chat(&streamed).await).await;
         let (_, whole) = complete(&service, request).await;
 
         assert_eq!(chunks.last().unwrap().2, "[DONE]");

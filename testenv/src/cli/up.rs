@@ -8,8 +8,9 @@ use super::persistent::Persistent;
 use crate::{
     cache_dir::CacheDir,
     client::Connection,
+    program::which,
     protocol::{ClusterLevel, Request, Response, StackRequest},
-    provision::{Image, Progress, Provisioner, which},
+    provision::{Image, Progress, Provisioner},
     stack::Profile,
     versions::Versions,
 };

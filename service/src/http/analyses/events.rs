@@ -59,10 +59,7 @@ pub(super) fn next_event(headers: &HeaderMap) -> Result<u64, Problem> {
 
 /// How a stream ends that does not end by itself.
 pub(super) fn endings(request_id: &RequestId) -> Endings {
-    let failed = |code, detail: &str| {
-        let problem = Problem::unavailable(code, detail);
-        entry("analysis.failed", &problem.to_value(request_id.as_str()))
-    };
+    let failed = |code, detail: &str| failed(&Problem::unavailable(code, detail), request_id);
     Endings {
         abandoned: failed(
             "abandoned",
@@ -80,13 +77,12 @@ fn entries(
     updates.map(move |update| match update {
         Update::Event(happened) => entry(happened.name(), &happened),
         Update::Completed(analysis) => entry("analysis.completed", &shown(*analysis, details)),
-        Update::Failed(failure) => failed(Problem::from(failure), &request_id),
-        Update::NotRecorded => failed(Problem::from(NotRecorded), &request_id),
+        Update::Failed(failure) => failed(&Problem::from(failure), &request_id),
+        Update::NotRecorded => failed(&Problem::from(NotRecorded), &request_id),
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a problem that was told is told")]
-fn failed(problem: Problem, request_id: &RequestId) -> Entry {
+fn failed(problem: &Problem, request_id: &RequestId) -> Entry {
     entry("analysis.failed", &problem.to_value(request_id.as_str()))
 }
 

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, str::FromStr as _, time::Duration};
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer, de::Visitor};
 use utoipa::ToSchema;
 
 use crate::{
     analyses::PanelOptions,
     domain::{ModelId, Money, format_duration, parse_duration},
-    http::{Api, Problem, body::optional_object},
+    http::{
+        Api, Problem,
+        body::{optional_object, unfit},
+    },
     panel::{Stage, Stages},
 };
 
@@ -292,8 +294,7 @@ impl Wrong {
             return Ok(());
         };
         let name = pointer.trim_start_matches('/').replace('/', ".");
-        let summary = format!("The body does not fit: {name} {detail}.");
-        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", summary);
+        let problem = unfit(&format!("{name} {detail}"));
         // The first one is the one that is summed up, and the one that clients with one name for it see.
         Err(self
             .0

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::llm::{Error, MOST_CHARACTERS};
+use crate::llm::{Error, error::in_bounds};
 
 /// What went wrong.
 #[derive(Debug, Deserialize)]
@@ -18,10 +18,9 @@ pub(super) struct Detail<'e> {
 /// Within a stream, where the status has long been 200, the kind tells what the status would have told.
 impl From<Detail<'_>> for Error {
     fn from(Detail { kind, message }: Detail<'_>) -> Self {
-        let message = || message.chars().take(MOST_CHARACTERS).collect::<String>();
         let refused = |status| Self::Refused {
             status,
-            message: message(),
+            message: in_bounds(&message),
         };
         match &*kind {
             "invalid_request_error" => refused(400),
@@ -30,7 +29,7 @@ impl From<Detail<'_>> for Error {
             "authentication_error" => Self::Unauthorized { status: 401 },
             "permission_error" => Self::Unauthorized { status: 403 },
             "rate_limit_error" => Self::RateLimited { retry_after: None },
-            _ => Self::unavailable(format!("it broke off its answer: {}", message())),
+            _ => Self::broke_off(&message),
         }
     }
 }

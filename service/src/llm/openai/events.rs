@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::tokens::Tokens;
 use crate::{
     domain::Usage,
-    llm::{Delta, Error, FinishReason, MOST_CHARACTERS, ToolCallDelta, events},
+    llm::{Delta, Error, FinishReason, ToolCallDelta, events},
 };
 
 /// What ends a stream.
@@ -65,13 +65,7 @@ pub(super) struct Told {
 
 impl From<Told> for Error {
     fn from(told: Told) -> Self {
-        let message: String = told
-            .message
-            .unwrap_or_default()
-            .chars()
-            .take(MOST_CHARACTERS)
-            .collect();
-        Self::unavailable(format!("it broke off its answer: {message}"))
+        Self::broke_off(&told.message.unwrap_or_default())
     }
 }
 

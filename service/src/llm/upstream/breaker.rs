@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use rand::RngExt as _;
 use tokio::time::Instant;
 
 /// So many failures in a row, and a model is left alone.
@@ -67,7 +66,8 @@ impl Breaker {
         };
         self.open = Some(Open {
             rest,
-            until: now + spread(rest),
+            // Half of it at least, so that replicas do not all try at the same moment.
+            until: now + rand::random_range(rest / 2..=rest),
             trying: false,
         });
     }
@@ -83,11 +83,6 @@ impl Breaker {
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
     }
-}
-
-/// Half of it at least, so that replicas do not all try at the same moment.
-fn spread(rest: Duration) -> Duration {
-    rest.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::llm::{Error, MOST_CHARACTERS, Phase};
+use crate::llm::{Error, Phase, error::in_bounds, error_details::ErrorDetails};
 
 /// So much of a provider's own words is read.
 const MOST_BYTES: usize = 64 * 1024;
@@ -20,17 +20,9 @@ struct Body {
 #[derive(Deserialize)]
 struct Told {
     message: String,
-    /// Gemini's own `Retry-After`: google.rpc.RetryInfo among the details.
+    /// With Gemini's own `Retry-After` among them.
     #[serde(default)]
-    details: Vec<Detail>,
-}
-
-#[derive(Deserialize)]
-struct Detail {
-    #[serde(rename = "retryDelay")]
-    retry_delay: Option<String>,
-    /// Of a google.rpc.ErrorInfo.
-    reason: Option<String>,
+    details: ErrorDetails,
 }
 
 /// Lets an answer through that is of the kind that was asked for.
@@ -83,13 +75,16 @@ async fn beginning(mut response: reqwest::Response) -> Vec<u8> {
 
 fn error(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Error {
     let told = serde_json::from_slice::<Body>(body).ok().map(|body| body.error);
-    let retry_after = after(headers, now).or_else(|| told.as_ref().and_then(Told::retry_delay));
+    let retry_after =
+        after(headers, now).or_else(|| told.as_ref().and_then(|told| told.details.retry_delay()));
     let message: String = match &told {
-        Some(told) => told.message.chars().take(MOST_CHARACTERS).collect(),
+        Some(told) => in_bounds(&told.message),
         None => status.canonical_reason().unwrap_or("no reason given").to_owned(),
     };
     match status.as_u16() {
-        400 if told.as_ref().is_some_and(Told::is_of_the_key) => Error::Unauthorized { status: 400 },
+        400 if told.as_ref().is_some_and(|told| told.details.are_of_the_key()) => {
+            Error::Unauthorized { status: 400 }
+        }
         401 | 403 => Error::Unauthorized {
             status: status.as_u16(),
         },
@@ -119,23 +114,6 @@ fn after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).unwrap_or_default())
-}
-
-impl Told {
-    /// A wrong key is an invalid argument, to Gemini.
-    fn is_of_the_key(&self) -> bool {
-        let mut reasons = self.details.iter().filter_map(|detail| detail.reason.as_deref());
-        reasons.any(|reason| reason == "API_KEY_INVALID")
-    }
-
-    fn retry_delay(&self) -> Option<Duration> {
-        let text = self
-            .details
-            .iter()
-            .find_map(|detail| detail.retry_delay.as_deref())?;
-        let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
-        Duration::try_from_secs_f64(seconds).ok()
-    }
 }
 
 #[cfg(test)]

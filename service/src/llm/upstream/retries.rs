@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use rand::RngExt as _;
 use tokio::time::Instant;
 use tower::retry::budget::{Budget as _, TpsBudget};
 
@@ -66,7 +65,7 @@ fn is_worth_a_try(error: &Error) -> bool {
 }
 
 fn jitter(most: Duration) -> Duration {
-    most.mul_f64(rand::rng().random_range(0.0..=1.0))
+    rand::random_range(Duration::ZERO..=most)
 }
 
 #[cfg(test)]

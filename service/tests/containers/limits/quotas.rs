@@ -9,7 +9,7 @@ use ultra_service::{
 use ultra_testenv::Stack;
 
 use super::replicas::{Replicas, Store, model, settle, taken, tier, user};
-use crate::harness::until;
+use crate::harness::{redis_at, until};
 
 /// So many tokens, half of them read.
 fn usage(tokens: u64) -> Usage {
@@ -232,11 +232,6 @@ async fn where_neither_redis_nor_the_store_knows_the_day_a_replica_goes_on_with_
     .await;
 }
 
-async fn connect(stack: &Stack) -> redis::aio::MultiplexedConnection {
-    let client = redis::Client::open(stack.redis().url()).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
-}
-
 #[tokio::test]
 async fn what_a_killed_replica_had_set_aside_is_free_again_after_its_time() {
     let stack = Stack::builder().redis().start().await.unwrap();
@@ -246,7 +241,7 @@ async fn what_a_killed_replica_had_set_aside_is_free_again_after_its_time() {
     std::mem::forget(reservation);
     assert_eq!(remedy(reserve(&replicas, 0, caller, 101).await), Remedy::Moment);
 
-    let mut redis = connect(&stack).await;
+    let mut redis = redis_at(stack.redis().url()).await;
     let keys: Vec<String> = redis::cmd("KEYS")
         .arg("*:held:*")
         .query_async(&mut redis)
@@ -284,7 +279,7 @@ async fn a_redis_that_lost_its_memory_is_told_by_the_ledger() {
     let before = reserve(&replicas, 0, caller, 500).await.unwrap();
     settle(before, usage(300)).await;
     let under_way = reserve(&replicas, 0, caller, 500).await.unwrap();
-    let mut redis = connect(&stack).await;
+    let mut redis = redis_at(stack.redis().url()).await;
     let _: () = redis::cmd("FLUSHDB").query_async(&mut redis).await.unwrap();
 
     // What settles while nothing is remembered is in the ledger, and is not counted twice.

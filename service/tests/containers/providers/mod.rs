@@ -42,24 +42,14 @@ impl Behind {
 
     /// Asks for a completion, and gives status and body.
     async fn complete(&self, body: Value) -> (u16, Value) {
-        let response = self
-            .service
-            .post("/v1/chat/completions", &body)
-            .send()
-            .await
-            .unwrap();
+        let response = self.service.chat(&body).await;
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// The data of all events of a streamed completion.
     async fn stream(&self, mut body: Value) -> Vec<String> {
         body["stream"] = json!(true);
-        let response = self
-            .service
-            .post("/v1/chat/completions", &body)
-            .send()
-            .await
-            .unwrap();
+        let response = self.service.chat(&body).await;
         assert_eq!(response.status(), 200);
         events(response)
             .await

@@ -100,12 +100,7 @@ async fn each_failure_of_a_provider_has_its_own_answer() {
         let script = Llm::scripted().always_fail(fault.clone());
         let behind = Behind::of("openai", script, ", retries: 0, timeout: 500ms").await;
         let body = json!({"model": "openai/gpt-x", "messages": user(QUESTION)});
-        let response = behind
-            .service
-            .post("/v1/chat/completions", &body)
-            .send()
-            .await
-            .unwrap();
+        let response = behind.service.chat(&body).await;
         let retry_after = response.headers().contains_key("retry-after");
         assert_eq!(response.status(), status, "{fault:?}");
         assert_eq!(retry_after, matches!(status, 429 | 503), "{fault:?}");
@@ -144,12 +139,7 @@ async fn who_goes_away_ends_the_providers_work_and_pays_for_what_came() {
         .always_answer("word ".repeat(500));
     let behind = Behind::of("openai", script, "").await;
     let body = json!({"model": "openai/gpt-x", "messages": user(QUESTION), "stream": true});
-    let mut response = behind
-        .service
-        .post("/v1/chat/completions", &body)
-        .send()
-        .await
-        .unwrap();
+    let mut response = behind.service.chat(&body).await;
     response.chunk().await.unwrap().unwrap();
     assert_eq!(behind.llm.cancelled(), 0);
     drop(response);
@@ -199,12 +189,7 @@ async fn where_a_model_cannot_answer_the_next_one_does_and_real_traffic_tells_ho
     let behind = Behind::with("openai", script, ", retries: 0", fallbacks).await;
     for stream in [false, true] {
         let body = json!({"model": "openai/one", "messages": user(QUESTION), "stream": stream});
-        let answer = behind
-            .service
-            .post("/v1/chat/completions", &body)
-            .send()
-            .await
-            .unwrap();
+        let answer = behind.service.chat(&body).await;
         assert_eq!(answer.status(), 200);
         let text = answer.text().await.unwrap();
         assert!(

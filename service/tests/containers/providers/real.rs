@@ -32,11 +32,7 @@ async fn asked(provider: &str, key: &str, base_url: &str, small_model: &str) {
     let mut streamed = body;
     streamed["stream"] = json!(true);
     streamed["stream_options"] = json!({"include_usage": true});
-    let response = service
-        .post("/v1/chat/completions", &streamed)
-        .send()
-        .await
-        .unwrap();
+    let response = service.chat(&streamed).await;
     assert_eq!(response.status(), 200);
     let told = events(response).await;
     let [chunks @ .., (.., end)] = &told[..] else {

@@ -63,24 +63,14 @@ impl Behind {
     /// One model, asked for a whole answer.
     async fn whole(&mut self, model: &str) -> Refusal {
         let body = json!({"model": model, "messages": [{"role": "user", "content": self.question()}]});
-        let response = self
-            .service
-            .post("/v1/chat/completions", &body)
-            .send()
-            .await
-            .unwrap();
+        let response = self.service.chat(&body).await;
         refusal(response).await
     }
 
     /// One model, asked for a stream.
     async fn streamed(&mut self, model: &str) -> Streamed {
         let body = json!({"model": model, "messages": [{"role": "user", "content": self.question()}], "stream": true});
-        let response = self
-            .service
-            .post("/v1/chat/completions", &body)
-            .send()
-            .await
-            .unwrap();
+        let response = self.service.chat(&body).await;
         if response.status() != 200 {
             return Streamed::Refused(refusal(response).await);
         }
