@@ -23,7 +23,7 @@ use crate::{
     domain::{ModelId, Outcome, Usage},
     http::{Problem, body::parse, sse},
     llm::{
-        Watch, input_bound,
+        Watch,
         openai::{PassThrough, Passed, PassedStream, Piece},
     },
     metering::Call,
@@ -44,7 +44,7 @@ pub(super) async fn ask(
     let bound = asking.answer_bound(envelope.most_output_tokens());
     let answers = u64::from(envelope.n.unwrap_or(1));
     let worst_case = Usage {
-        input_tokens: read_at_most(body),
+        input_tokens: read_at_most(body, &model),
         output_tokens: u64::from(bound.unwrap_or_default()).saturating_mul(answers),
     };
     let bill = asking.open_bill(&model, worst_case).await?;
@@ -81,13 +81,15 @@ pub(super) async fn ask(
     Ok(([(header::CONTENT_TYPE, json)], body).into_response())
 }
 
-/// The most tokens that a request's conversation can have: no token is shorter than a byte, but pictures are.
-fn read_at_most(body: &Bytes) -> u64 {
+/// The most tokens that a model reads of a request: no token is shorter than a byte, but pictures are.
+fn read_at_most(body: &Bytes, model: &ModelId) -> u64 {
     let has_pictures = memmem::find(body, b"image_url").is_some();
     let pictured = has_pictures
         .then(|| Chat::try_from(parse::<ChatRequest>(body).ok()?).ok())
         .flatten();
-    pictured.map_or(body.len() as u64, |chat| input_bound(&chat.messages))
+    pictured.map_or(body.len() as u64, |chat| {
+        chat.into_request(model.clone()).input_bound()
+    })
 }
 
 /// The events as they come. The last one goes out when the record of the request is written.
@@ -131,5 +133,29 @@ fn events(
             Ok(()) => DONE,
             Err(problem) => error_event(&problem.into()),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_more_than_their_bytes_and_tools_are_read_beside_them() {
+        let model = "openai/gpt-x".parse().unwrap();
+        let picture = r#"{"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}"#;
+        let request = |more: &str| {
+            let body = format!(
+                r#"{{"model": "openai/gpt-x", "messages": [{{"role": "user", "content": [{picture}]}}]{more}}}"#
+            );
+            read_at_most(&Bytes::from(body), &model)
+        };
+        let description = "d".repeat(3_000);
+        let tool = format!(
+            r#", "tools": [{{"type": "function", "function": {{"name": "f", "description": "{description}"}}}}]"#
+        );
+        let alone = request("");
+        assert!(alone > 4_000, "{alone}");
+        assert!(request(&tool) >= alone + 3_000);
     }
 }
